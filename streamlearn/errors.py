@@ -1,0 +1,37 @@
+"""The errors that streamlearn raises; each message names the field, the row or the option, and says what to do."""
+
+from __future__ import annotations
+
+
+class StreamlearnError(Exception):
+    """Base of all errors that streamlearn raises on purpose."""
+
+
+class InputError(StreamlearnError, ValueError):
+    """A row, a file or an array does not fit: the message names the field and the row."""
+
+
+class SchemaError(InputError):
+    """Data do not fit the schema, or a schema is malformed."""
+
+
+class OptionError(StreamlearnError, ValueError):
+    """A parameter, an option or a configuration key is unknown or out of range."""
+
+
+class UnknownNameError(OptionError, KeyError):
+    """A registered name is unknown; the message suggests near ones."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0])
+
+
+class StateError(StreamlearnError, ValueError):
+    """A state or a model file is damaged, hostile, or made by another version."""
+
+
+class MissingExtraError(StreamlearnError, ImportError):
+    """An optional dependency is needed; the message names the extra that brings it."""
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs an optional dependency: pip install 'streamlearn[{extra}]'")
