@@ -1,0 +1,5 @@
+"""Naive Bayes."""
+
+from .naive_bayes import NaiveBayes
+
+__all__ = ["NaiveBayes"]

@@ -1,0 +1,51 @@
+"""River: `evaluate.progressive_val_score` with accuracy, over dicts made beforehand."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from streams import Stream
+
+from .contract import Peer, Ready, Round
+
+LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior")
+
+
+def make(stream: Stream, learner: str) -> Any:
+    """A fresh River model, at River's defaults.
+
+    River's Gaussian naive Bayes takes numbers only: nominal fields reach it as codes, and where all fields are binary
+    its Bernoulli sibling takes its place.
+    """
+    from river import dummy, naive_bayes, tree
+
+    if learner == "hoeffding_tree":
+        return tree.HoeffdingTreeClassifier(nominal_attributes=stream.nominal)
+    if learner == "no_change":
+        return dummy.NoChangeClassifier()
+    if learner == "prior":
+        return dummy.PriorClassifier()
+    binary = all(known is not None and len(known) == 2 for known in stream.categories)
+    return naive_bayes.BernoulliNB() if binary else naive_bayes.GaussianNB()
+
+
+def _prepare(folder: Path, rows: int, learner: str) -> Ready:
+    from river import evaluate, metrics
+
+    stream = Stream.load(folder).head(rows)
+    dicts = stream.dicts()
+
+    def run() -> Round:
+        model = make(stream, learner)
+        start = time.perf_counter()
+        accuracy = evaluate.progressive_val_score(dicts, model, metrics.Accuracy())
+        return Round(time.perf_counter() - start, accuracy.get())
+
+    return Ready(run)
+
+
+PEER = Peer("River", LEARNERS, _prepare, packages=("river",))

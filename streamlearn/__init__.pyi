@@ -1,0 +1,33 @@
+from .adapters import from_river as from_river
+from .adapters import from_sklearn as from_sklearn
+from .algorithms.baselines import NoChangeClassifier as NoChangeClassifier
+from .algorithms.baselines import PriorClassifier as PriorClassifier
+from .algorithms.bayes import NaiveBayes as NaiveBayes
+from .algorithms.linear import LinearRegression as LinearRegression
+from .algorithms.linear import LogisticRegression as LogisticRegression
+from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
+from .algorithms.preprocessing import StandardScaler as StandardScaler
+from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier
+from .array_learner import Classifier as Classifier
+from .array_learner import Regressor as Regressor
+from .batch import Batch as Batch
+from .chain import Chain as Chain
+from .errors import InputError as InputError
+from .errors import MissingExtraError as MissingExtraError
+from .errors import OptionError as OptionError
+from .errors import SchemaError as SchemaError
+from .errors import StateError as StateError
+from .errors import StreamlearnError as StreamlearnError
+from .errors import UnknownNameError as UnknownNameError
+from .evaluation import Result as Result
+from .evaluation import evaluate as evaluate
+from .learner import Learner as Learner
+from .models import load as load
+from .models import make_learner as make_learner
+from .schema import Field as Field
+from .schema import Schema as Schema
+from .source import Source as Source
+from .source import open_stream as open_stream
+from .transformer import Transformer as Transformer
+
+__version__: str

@@ -1,0 +1,272 @@
+"""Learners whose state is a named tuple of arrays and whose core is one compiled function."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import river.base
+
+from .batch import Batch
+from .errors import InputError, StateError
+from .learner import Learner, Outputs
+from .schema import Schema, Shape
+from .work import WorkArrays, learning, make_work, predicting, test_then_train
+
+Layout = dict[str, tuple[Any, tuple[int, ...]]]
+"""For each array of a learner's state: its dtype and its shape."""
+
+
+def capacity(n: int, least: int = 2) -> int:
+    """The size to allocate for ``n`` things that may grow: the next power of two, at least ``least``."""
+    return max(least, 1 << max(0, n - 1).bit_length())
+
+
+class ArrayLearner(Learner):
+    """Base of learners with compiled kernels.
+
+    A subclass names the tuple of its arrays (`_arrays_type`), the kernel that packs them into one struct (`_pack`), the
+    kernel ``advance(struct, work, start) -> done`` (`_advance`, see `streamlearn.work`), and gives their `_layout`.
+    ``advance`` stops early only for lack of room; it is called again after `_extend`.
+    """
+
+    _arrays_type: ClassVar[Any]
+    _pack: ClassVar[Any]
+    _advance: ClassVar[Any]
+
+    # -- what a subclass gives ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _layout(self, shape: Shape) -> Layout:
+        """Dtypes and shapes of the arrays for data of this shape."""
+
+    def _allocate(self, shape: Shape) -> Any:
+        """The arrays before the first row; zeros unless a subclass knows better."""
+        return self._arrays_type(*(np.zeros(size, dtype) for dtype, size in self._layout(shape).values()))
+
+    def _grow(self, arrays: Any, old: Shape, new: Shape) -> Any:
+        """The arrays for a larger shape; old entries keep their indices in every dimension."""
+        fresh = self._allocate(new)
+        for before, after in zip(arrays, fresh, strict=True):
+            after[tuple(slice(0, size) for size in before.shape)] = before
+        return fresh
+
+    def _extend(self, arrays: Any) -> Any:
+        """More room where `_advance` stopped; only learners whose arrays grow with the stream need this."""
+        raise StateError(f"{type(self).__name__} stopped in the middle of a batch: its state is damaged")
+
+    def _check(self, arrays: Any, shape: Shape) -> None:
+        """Refuse restored arrays that could lead a kernel astray; by default the layout is compared."""
+        for name, (dtype, size) in self._layout(shape).items():
+            array = getattr(arrays, name)
+            if array.dtype != dtype or array.shape != size:
+                raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {size}, got {array.dtype} {array.shape}")
+
+    # -- state ----------------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self._arrays: Any = None
+        self._struct: Any = None
+        self._shape: Shape | None = None
+        self._row: Any = None
+
+    def _fit(self) -> None:
+        shape = cast(Schema, self._live).shape
+        if self._arrays is None:
+            self._set(self._allocate(shape))
+        elif shape != self._shape:
+            self._set(self._grow(self._arrays, cast(Shape, self._shape), shape))
+        self._shape, self._row = shape, None
+
+    def _set(self, arrays: Any) -> None:
+        self._arrays, self._struct = arrays, type(self)._pack(arrays)
+
+    def state(self) -> dict[str, Any]:
+        if self._live is None:
+            return {"schema": None, "arrays": None}
+        arrays = {}
+        for name, array in self._arrays._asdict().items():
+            fields = array.dtype.names
+            arrays[name] = {f: array[f].copy() for f in fields} if fields else array.copy()
+        return {"schema": self._live.to_dict(), "arrays": arrays}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        if not isinstance(state, Mapping) or set(state) != {"schema", "arrays"}:
+            raise StateError(f"{type(self).__name__}: a state has the keys 'schema' and 'arrays'")
+        if state["schema"] is None:
+            self.reset()
+            return
+        schema = Schema.from_dict(state["schema"])
+        arrays = self._unpack(state["arrays"], schema.shape)
+        self._check(arrays, schema.shape)
+        with self._lock:
+            self._live, self._followed = schema, None
+            self._shape, self._row = schema.shape, None
+            self._set(arrays)
+
+    def _unpack(self, saved: Any, shape: Shape) -> Any:
+        """The named tuple of arrays out of a state, copied, with the dtypes that kernels expect."""
+        layout = self._layout(shape)
+        if not isinstance(saved, Mapping) or set(saved) != set(layout):
+            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(layout)}")
+        return self._arrays_type(
+            **{name: _joined(name, saved[name], np.dtype(dtype), len(size)) for name, (dtype, size) in layout.items()}
+        )
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self._arrays is None else sum(array.nbytes for array in self._arrays)
+
+    # -- the core -------------------------------------------------------------------------------------------------
+
+    def _run(self, work: Any, steps: int) -> None:
+        """Let the kernel walk a schedule of ``steps`` operations, giving it room whenever it asks."""
+        advance = self._advance
+        done = advance(self._struct, work, 0)
+        while done < steps:
+            self._set(self._extend(self._arrays))
+            done = advance(self._struct, work, done)
+
+    def _process(self, batch: Batch, schedule: np.ndarray | None, proba: bool) -> Outputs:
+        n = len(batch)
+        if schedule is None:
+            schedule = test_then_train(n)
+        outputs = self._outputs(n, proba)
+        work = make_work(
+            WorkArrays(
+                batch.X,
+                self.targets(batch),
+                np.ones(n) if batch.weight is None else batch.weight,
+                schedule,
+                outputs.prediction,
+                np.empty((0, 0)) if outputs.proba is None else outputs.proba,
+            )
+        )
+        self._run(work, len(schedule))
+        return outputs
+
+    # -- one row, without any allocation --------------------------------------------------------------------------
+
+    def _encode_row(self, x: Mapping[Hashable, Any], *, grow: bool) -> _Row:
+        """Encode ``x`` into the buffers that single-row calls reuse."""
+        live = cast(Schema, self._live)
+        before = live.version
+        if grow and isinstance(x, Mapping) and x.keys() != live._column.keys():
+            live.add_fields(x)
+        row = self._row
+        if row is None or live.version != before:
+            row = self._row = _Row(len(live.fields), self._outputs(1, True), self.task)
+        live.encode_row(x, row.X, grow=grow)
+        if live.version != before:
+            self._fit()
+            row = self._row = _Row(len(live.fields), self._outputs(1, True), self.task, row.X)
+        return row
+
+    def learn_one(self, x: Mapping[Hashable, Any], y: Any = None, w: float = 1.0) -> None:
+        with self._lock:
+            if self._live is None:
+                self._encode([x], grow=True)
+            if not 0.0 <= w < float("inf"):
+                raise InputError(f"w must be a finite number >= 0, got {w}")
+            target = self._encode_one_target(y)
+            row = self._encode_row(x, grow=True)
+            row.y[0] = target
+            row.weight[0] = w
+            self._run(row.learn, 1)
+
+    def _encode_one_target(self, y: Any) -> Any:
+        """The core's form of one target."""
+        live = cast(Schema, self._live)
+        before = live.version
+        code = live.encode_label(y)
+        if live.version != before:
+            self._fit()
+        return code
+
+
+class _Row:
+    """Buffers for one row, packed once."""
+
+    __slots__ = ("X", "learn", "outputs", "predict", "predict_proba", "weight", "y")
+
+    def __init__(self, d: int, outputs: Outputs, task: str, X: np.ndarray | None = None) -> None:
+        self.X = np.empty((1, d)) if X is None else X
+        self.y = np.zeros(1, np.float64 if task == "regression" else np.int64)
+        self.weight = np.ones(1)
+        self.outputs = outputs
+        none = np.empty((0, 0))
+        self.predict = self._pack(predicting(1), none)
+        self.learn = self._pack(learning(1), none)
+        self.predict_proba = self._pack(predicting(1), none if outputs.proba is None else outputs.proba)
+
+    def _pack(self, schedule: np.ndarray, proba: np.ndarray) -> Any:
+        return make_work(WorkArrays(self.X, self.y, self.weight, schedule, self.outputs.prediction, proba))
+
+
+class Classifier(ArrayLearner, river.base.Classifier):
+    """Base of classifiers with compiled kernels."""
+
+    task = "classification"
+
+    def predict_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> Any:
+        with self._lock:
+            if self._live is None:
+                return None
+            row = self._encode_row(x, grow=False)
+            self._run(row.predict, 1)
+            return self._live.decode_label(row.outputs.prediction.item(0))
+
+    def predict_proba_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> dict[Any, float]:
+        with self._lock:
+            if self._live is None:
+                return {}
+            row = self._encode_row(x, grow=False)
+            self._run(row.predict_proba, 1)
+            return dict(zip(self._live.classes, cast(np.ndarray, row.outputs.proba)[0].tolist(), strict=True))
+
+
+class Regressor(ArrayLearner, river.base.Regressor):
+    """Base of regressors with compiled kernels."""
+
+    task = "regression"
+
+    def predict_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> float:
+        with self._lock:
+            if self._live is None:
+                return 0.0
+            row = self._encode_row(x, grow=False)
+            self._run(row.predict, 1)
+            return float(row.outputs.prediction.item(0))
+
+    def _encode_one_target(self, y: Any) -> float:
+        if y is None:
+            return float("nan")
+        try:
+            return float(y)
+        except (TypeError, ValueError):
+            raise InputError(f"a target must be a number, got {y!r}") from None
+
+
+def _joined(name: str, saved: Any, dtype: np.dtype[Any], ndim: int) -> np.ndarray:
+    """One array of a state, copied; a structured one out of its fields."""
+    if dtype.names is None:
+        if not isinstance(saved, np.ndarray) or saved.dtype != dtype or saved.ndim != ndim:
+            raise StateError(f"array {name!r}: expected {dtype} of {ndim} dimension(s)")
+        return np.array(saved, dtype, order="C")
+    if not isinstance(saved, Mapping) or set(saved) != set(dtype.names):
+        raise StateError(f"array {name!r}: expected the fields {', '.join(dtype.names)}")
+    parts = {
+        field: _joined(f"{name}/{field}", saved[field], dtype[field].base, ndim + len(dtype[field].shape))
+        for field in dtype.names
+    }
+    lengths = {part.shape[:ndim] for part in parts.values()}
+    if len(lengths) != 1:
+        raise StateError(f"array {name!r}: its fields differ in length")
+    joined = np.zeros(lengths.pop(), dtype)
+    for field, part in parts.items():
+        if part.shape != joined[field].shape:
+            raise StateError(f"array {name!r}: field {field!r} has the wrong shape")
+        joined[field] = part
+    return joined

@@ -1,0 +1,97 @@
+"""``streamlearn list``, ``describe`` and ``inspect``."""
+
+from __future__ import annotations
+
+import inspect
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ... import registry
+from ...datasets import Dataset
+from ...errors import OptionError, UnknownNameError
+from ..tables import is_here
+
+
+class Group(str, Enum):
+    """What can be listed."""
+
+    learners = "learners"
+    streams = "streams"
+    metrics = "metrics"
+
+
+def list_names(what: Annotated[Group, typer.Argument(help="learners, streams or metrics")]) -> None:
+    """List learners, streams or metrics, each with one line about it."""
+    from .. import tables
+
+    tables.console().print(getattr(tables, what.value)())
+
+
+def describe(name: Annotated[str, typer.Argument(help="A learner, a stream of the catalogue, or a metric.")]) -> None:
+    """Describe a learner (parameters and their meaning), a stream or a metric."""
+    from ...datasets import datasets
+    from ...evaluation.metrics import METRICS
+
+    streams = {entry.name: entry for entry in datasets()}
+    if name in streams:
+        typer.echo(_stream(streams[name]))
+    elif name in METRICS:
+        metric = METRICS[name]
+        better = "higher" if metric.higher_is_better else "lower"
+        typer.echo(f"{name}: {metric.description} ({metric.task}; {better} is better)")
+    else:
+        known = [*streams, *METRICS, *registry.names("learners")]
+        try:
+            cls = registry.load("learners", name)
+        except UnknownNameError:
+            raise registry.unknown_name("name", name, known) from None
+        typer.echo(f"{registry.full_name('learners', name)}: {cls.__name__}{_signature(cls)}\n")
+        typer.echo(inspect.getdoc(cls))
+
+
+def _stream(entry: Dataset) -> str:
+    facts = {
+        "rows": f"{entry.rows:,}",
+        "fields": f"{entry.features} ({entry.nominal} nominal)",
+        "target": f"{entry.target}, {entry.classes} classes",
+        "file": f"{entry.file_name} ({'here' if is_here(entry.name) else 'missing'})",
+        "sha256": entry.sha256,
+        "licence": entry.licence,
+        "source": entry.source,
+        "cite": entry.citation,
+    }
+    return "\n".join([f"{entry.name}: {entry.description}", *(f"{key:<8} {value}" for key, value in facts.items())])
+
+
+def _signature(cls: Any) -> str:
+    parameters = [p for p in inspect.signature(cls).parameters.values() if p.name != "schema"]
+    return "(" + ", ".join(f"{p.name}={p.default!r}" for p in parameters) + ")"
+
+
+def inspect_model(
+    model: Annotated[Path, typer.Argument(help="A file that a learner was saved to.")],
+    schema: Annotated[bool, typer.Option("--schema", help="Print the schema as well.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Draw a tree as text.")] = False,
+    graphviz: Annotated[bool, typer.Option("--graphviz", help="Write a tree as Graphviz dot.")] = False,
+) -> None:
+    """Show what a model file holds: type, parameters, classes, size, and for trees their nodes."""
+    from ...models import load
+
+    learner: Any = load(model)
+    if graphviz or text:
+        for step in reversed(getattr(learner, "steps", (learner,))):
+            if hasattr(step, "to_graphviz"):
+                typer.echo(step.to_graphviz() if graphviz else step.to_text())
+                return
+        raise OptionError(f"{model} holds {learner!r}, which is no tree")
+    typer.echo(repr(learner))
+    typer.echo(f"file       {model.stat().st_size:,} bytes; in memory {learner.nbytes:,}")
+    if learner.classes:
+        typer.echo(f"classes    {', '.join(map(str, learner.classes))}")
+    for name, value in learner.summary().items():
+        typer.echo(f"{name:<10} {value:,}")
+    if schema:
+        typer.echo(f"\n{learner._live if learner._live is not None else 'no schema yet'}")

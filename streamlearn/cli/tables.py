@@ -1,0 +1,71 @@
+"""Tables that ``streamlearn list`` and ``data list`` print."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from .. import registry
+from ..datasets import datasets, find
+from ..errors import InputError, StreamlearnError
+from ..evaluation.metrics import METRICS
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal; elsewhere wide enough for every line."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def learners() -> Table:
+    """Registered learners with the first sentence of their docstrings."""
+    table = _table("learner", "task", "what it is")
+    for name in registry.names("learners"):
+        try:
+            cls = registry.load("learners", name)
+        except StreamlearnError as error:  # somebody else's package must not hide all others
+            table.add_row(name, "", str(error))
+        else:
+            table.add_row(name, getattr(cls, "task", "any"), (inspect.getdoc(cls) or "").split("\n")[0])
+    return table
+
+
+def streams() -> Table:
+    """The catalogue's streams and whether their files are there."""
+    table = _table("stream", "rows", "fields", "classes", "file", "what it is")
+    for entry in datasets():
+        table.add_row(
+            entry.name,
+            f"{entry.rows:,}",
+            f"{entry.features} ({entry.nominal} nominal)",
+            str(entry.classes),
+            "here" if is_here(entry.name) else "missing",
+            entry.description,
+        )
+    return table
+
+
+def is_here(name: str) -> bool:
+    """Whether the file of a stream of the catalogue is there."""
+    try:
+        find(name)
+    except InputError:
+        return False
+    return True
+
+
+def metrics() -> Table:
+    """The metrics by task."""
+    table = _table("metric", "task", "better", "what it is")
+    for name, metric in METRICS.items():
+        table.add_row(name, metric.task, "higher" if metric.higher_is_better else "lower", metric.description)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column != "what it is")
+    return table

@@ -1,0 +1,145 @@
+"""Learners by their registered names, and learners out of model files."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from . import container, registry
+from .errors import OptionError, SchemaError, StateError
+from .learner import Learner
+from .schema import Schema
+
+
+def make_learner(spec: str | Mapping[str, Any], **params: Any) -> Learner:
+    """Make a learner by its registered name.
+
+    Parameters
+    ----------
+    spec
+        ``"NAME"`` or ``"NAME:param=value,…"`` with transformers in front as ``"NAME | NAME"``, or a mapping with the
+        key ``type`` and the parameters.
+    params
+        Further parameters.
+
+    Raises
+    ------
+    OptionError
+        If the name or a parameter is unknown (the message suggests the near ones) or a value is out of range.
+
+    Examples
+    --------
+    >>> make_learner("standard_scaler | logistic_regression:learning_rate=0.1")
+    Chain(steps=(StandardScaler(), LogisticRegression(learning_rate=0.1)))
+    """
+    if isinstance(spec, str):
+        steps = [registry.parse_call(step) for step in spec.split("|")]
+        learners = [
+            build(name, {**given, **(params if step == len(steps) - 1 else {})})
+            for step, (name, given) in enumerate(steps)
+        ]
+        if len(learners) == 1:
+            return learners[0]
+        from .chain import Chain
+
+        return Chain(steps=tuple(learners))
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("type"), str):
+        raise OptionError(f"a learner is written NAME:param=value or as a mapping with the key 'type', not {spec!r}")
+    return build(spec["type"], {key: value for key, value in spec.items() if key != "type"} | params)
+
+
+def build(name: str, params: Mapping[str, Any]) -> Learner:
+    """Call a registered learner's constructor with checked parameter names."""
+    cls = registry.load("learners", name)
+    known = [parameter for parameter in inspect.signature(cls.__init__).parameters if parameter != "self"]
+    for param in params:
+        if param not in known:
+            shown = ", ".join(parameter for parameter in known if parameter != "schema")
+            error = registry.unknown_name("parameter", str(param), known)
+            raise OptionError(f"{registry.full_name('learners', name)}: {error} (parameters: {shown or 'none'})")
+    try:
+        return cast(Learner, cls(**params))
+    except OptionError as error:
+        raise OptionError(f"{registry.full_name('learners', name)}: {error}") from None
+
+
+def describe(learner: Learner) -> dict[str, Any]:
+    """What a model file holds: the registered type, the parameters, the given schema, the state."""
+    name = registry.name_of("learners", type(learner))
+    if name is None:
+        raise StateError(
+            f"{type(learner).__name__} is not registered, so a file could not be read again: register it as an entry "
+            "point of the group streamlearn.learners"
+        )
+    return {
+        "type": name,
+        "params": {key: _param_to_json(value) for key, value in learner.params.items()},
+        "schema": None if learner.schema is None else learner.schema.to_dict(),
+        "state": learner.state(),
+    }
+
+
+def revive(description: Mapping[str, Any]) -> Learner:
+    """Make the learner that `describe` described.
+
+    Raises
+    ------
+    StateError
+        If anything does not fit.
+    """
+    if not isinstance(description, Mapping) or set(description) != {"type", "params", "schema", "state"}:
+        raise StateError("a model has the keys type, params, schema and state")
+    if not isinstance(description["type"], str) or not isinstance(description["params"], Mapping):
+        raise StateError("a model's type is a name and its params are an object")
+    if description["type"] not in registry.names("learners"):
+        raise StateError(f"the model is a {description['type']!r}, which no installed package registers")
+    try:
+        params = {key: _param_from_json(value) for key, value in description["params"].items()}
+        if description["schema"] is not None:
+            params["schema"] = Schema.from_dict(description["schema"])
+        learner = build(description["type"], params)
+        if description["state"] is not None:
+            learner.restore(description["state"])
+    except StateError:
+        raise
+    except (OptionError, SchemaError, TypeError, ValueError, KeyError, OverflowError) as error:
+        raise StateError(f"the model does not fit {description['type']}: {error}") from error
+    return learner
+
+
+def load(path: str | Path) -> Learner:
+    """Read any learner from a file that `Learner.save` wrote.
+
+    The file can't run code: its type is looked up among the registered learners, its arrays are checked against the
+    layout and the index ranges that the type's kernels rely on.
+
+    Raises
+    ------
+    StateError
+        If the file is damaged, hostile, made by a newer version, or of a type that is not installed.
+    FileNotFoundError
+        If there is no such file.
+    """
+    content = container.load(path)
+    try:
+        return revive(content)
+    except StateError as error:
+        raise StateError(f"{path}: {error}") from None
+
+
+def _param_to_json(value: Any) -> Any:
+    if isinstance(value, Learner):
+        return {"learner": {**describe(value), "state": None}}  # the state of a part is in the state of the whole
+    if isinstance(value, (list, tuple)):
+        return [_param_to_json(part) for part in value]
+    return value
+
+
+def _param_from_json(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"learner"}:
+        return revive(value["learner"])
+    if isinstance(value, list):
+        return tuple(_param_from_json(part) for part in value)
+    return value

@@ -1,0 +1,37 @@
+"""The laws run on everything that is registered: registering a learner is what puts it under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from streamlearn import registry
+from streamlearn.learner import Learner
+from streamlearn.models import make_learner
+
+# Compositions stand for themselves here; every other registered name is made with its defaults.
+SPECS = {"chain": "standard_scaler | logistic_regression"}
+EXTRA = [
+    "standard_scaler | min_max_scaler | naive_bayes",
+    "standard_scaler | linear_regression",
+    "hoeffding_tree_classifier:grace_period=5,delta=0.5,tau=0.5",
+    "hoeffding_tree_classifier:grace_period=5,delta=0.5,tau=0.5,binary_split=true,leaf_prediction=mc",
+]
+
+NAMES = [SPECS.get(name, name) for name in registry.names("learners")] + EXTRA
+PREDICTORS = [name for name in NAMES if make_learner(name).task != "transformation"]
+
+Maker = Callable[[], Learner]
+
+
+@pytest.fixture(params=PREDICTORS)
+def make(request: pytest.FixtureRequest) -> Maker:
+    """Makes one of the learners that predict."""
+    return lambda: make_learner(request.param)
+
+
+@pytest.fixture(params=NAMES)
+def make_any(request: pytest.FixtureRequest) -> Maker:
+    """Makes one of all learners, transformers included."""
+    return lambda: make_learner(request.param)
