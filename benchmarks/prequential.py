@@ -8,6 +8,7 @@ by streamlearn from a Parquet file, decoding included, while MOA has its rows in
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -94,7 +95,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the synthetic streams")
     parser.add_argument("--json", type=Path, help="file for all numbers, with versions and command line")
     parser.add_argument("--plot", type=Path, help="file for a bar chart (.png, .svg, .pdf)")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    for peer in options.peers:
+        for package in PEERS[peer].packages:
+            if importlib.util.find_spec(package) is None:
+                parser.error(f"{peer} needs {package}: pip install 'streamlearn[peers]', or choose other --peers")
+    return options
 
 
 def names_of(known: Sequence[str], aliases: Mapping[str, str] | None = None) -> Callable[[str], list[str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -29,7 +32,7 @@ HEADINGS = (
     "ready MB",
     "warm-up s",
 )
-COLOURS = ("#1b6ca8", "#d1495b", "#edae49", "#66a182", "#8d6a9f", "#6b7280")
+COLOURS = ("#1b6ca8", "#7fb2d9", "#d1495b", "#e8a0a9", "#edae49", "#66a182", "#8d6a9f", "#6b7280")
 
 
 def base_of(standing: Standing, standings: Sequence[Standing]) -> Standing | None:
@@ -82,7 +85,7 @@ def _cells(s: Standing, standings: Sequence[Standing]) -> tuple[str, ...]:
 def _times(ratio: float) -> str:
     if math.isnan(ratio):
         return ""
-    return f"{ratio:,.0f}×" if ratio >= 10.0 else f"{ratio:.2g}×"
+    return f"{ratio:,.0f}×" if ratio >= 10.0 else f"{ratio:.2f}×"
 
 
 def differences(stream: str, standings: Sequence[Standing]) -> list[str]:
@@ -93,7 +96,7 @@ def differences(stream: str, standings: Sequence[Standing]) -> list[str]:
         if standing.entry.stream != stream or standing.entry.peer in OURS or base is None:
             continue
         if base.entry.learner == standing.entry.learner:
-            gap = 100.0 * (base.accuracy - standing.accuracy)
+            gap = round(100.0 * (base.accuracy - standing.accuracy), 4) + 0.0  # no "-0.0000"
             rows = f"{standing.entry.rows:,} rows"
             lines.append(f"{standing.entry.learner}: streamlearn − {standing.title} = {gap:+.4f} points ({rows})")
     return lines
@@ -122,17 +125,21 @@ def plot(path: Path, standings: Sequence[Standing]) -> None:
     from matplotlib.patches import Patch
 
     learners = list(dict.fromkeys(s.entry.learner for s in standings if s.entry.peer in OURS))
-    titles = list(dict.fromkeys(s.title for s in standings))
-    colours = dict(zip(titles, COLOURS * (1 + len(titles) // len(COLOURS)), strict=False))
+    peers = list(PEERS)
+    titles = list(dict.fromkeys(s.title for s in sorted(standings, key=lambda s: peers.index(s.entry.peer))))
+    colours = dict(zip(titles, itertools.cycle(COLOURS), strict=False))
     panels = [_bars_of(learner, learner == learners[0], standings) for learner in learners]
     height = 1.6 + 0.28 * max(sum(1 + len(group) for _, group in panel) for panel in panels)
     figure, axes = plt.subplots(1, len(learners), figsize=(6.4 * len(learners), height), squeeze=False, sharex=True)
     for axis, learner, panel in zip(axes[0], learners, panels, strict=True):
         _draw(axis, panel, colours, standings)
         axis.set_title(learner.replace("_", " "))
+    figure.supxlabel(
+        "rows per second, best pass; in brackets: how many times as fast streamlearn is on the same rows", fontsize=10
+    )
     handles = [Patch(color=colours[title]) for title in titles]
-    figure.legend(handles, titles, loc="lower center", ncols=min(4, len(titles)), frameon=False)
-    figure.tight_layout(rect=(0, 0.9 / height, 1, 1))
+    figure.legend(handles, titles, loc="upper center", ncols=min(4, len(titles)), frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.55 / height))
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
@@ -167,8 +174,7 @@ def _draw(
     axis.set_yticks(ticks, [stream for stream, _ in panel])
     axis.invert_yaxis()
     axis.set_xscale("log")
-    axis.set_xlim(1e3, 20 * max(s.best for s in standings))
-    axis.set_xlabel("rows per second, best pass (in brackets: how many times as fast streamlearn is)")
+    axis.set_xlim(1e3, 10 * max(s.best for s in standings))
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -180,6 +186,7 @@ def facts() -> dict[str, Any]:
         "cpu": _cpu(),
         "platform": platform.platform(),
         "python": platform.python_version(),
+        "java": _java(),
         "packages": {package: _version(package) for package in packages},
     }
 
@@ -189,6 +196,13 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _java() -> str | None:
+    if shutil.which("java") is None:
+        return None
+    lines = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr.splitlines()
+    return lines[1] if len(lines) > 1 else None  # the line that names the build
 
 
 def _cpu() -> str:

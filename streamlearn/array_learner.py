@@ -10,6 +10,7 @@ import numpy as np
 import river.base
 
 from .batch import Batch
+from .compiled import address_of
 from .errors import InputError, StateError
 from .learner import Learner, Outputs
 from .schema import Schema, Shape
@@ -35,6 +36,8 @@ class ArrayLearner(Learner):
     _arrays_type: ClassVar[Any]
     _pack: ClassVar[Any]
     _advance: ClassVar[Any]
+    _advance_one: ClassVar[Any] = None
+    """Optional: ``advance`` for single rows by address, ``(struct, work) -> done`` (see `compiled.by_address`)."""
 
     # -- what a subclass gives ------------------------------------------------------------------------------------
 
@@ -70,7 +73,7 @@ class ArrayLearner(Learner):
         self._arrays: Any = None
         self._struct: Any = None
         self._shape: Shape | None = None
-        self._row: Any = None
+        self._row: _Row | None = None
 
     def _fit(self) -> None:
         shape = cast(Schema, self._live).shape
@@ -82,6 +85,7 @@ class ArrayLearner(Learner):
 
     def _set(self, arrays: Any) -> None:
         self._arrays, self._struct = arrays, type(self)._pack(arrays)
+        self._address = address_of(self._struct)
 
     def state(self) -> dict[str, Any]:
         if self._live is None:
@@ -149,60 +153,74 @@ class ArrayLearner(Learner):
 
     # -- one row, without any allocation --------------------------------------------------------------------------
 
-    def _encode_row(self, x: Mapping[Hashable, Any], *, grow: bool) -> _Row:
-        """Encode ``x`` into the buffers that single-row calls reuse."""
+    def _new_row(self) -> _Row:
+        """Buffers that fit the present schema."""
         live = cast(Schema, self._live)
-        before = live.version
-        if grow and isinstance(x, Mapping) and x.keys() != live._column.keys():
-            live.add_fields(x)
-        row = self._row
-        if row is None or live.version != before:
-            row = self._row = _Row(len(live.fields), self._outputs(1, True), self.task)
-        live.encode_row(x, row.X, grow=grow)
-        if live.version != before:
-            self._fit()
-            row = self._row = _Row(len(live.fields), self._outputs(1, True), self.task, row.X)
-        return row
+        self._row = _Row(len(live.fields), self._outputs(1, True), self.task)
+        return self._row
+
+    def _run_one(self, operation: _Operation) -> None:
+        """Let the kernel do one operation on the row in the buffers."""
+        if self._advance_one is None or not self._advance_one(self._address, operation.address):
+            self._run(operation.work, 1)
 
     def learn_one(self, x: Mapping[Hashable, Any], y: Any = None, w: float = 1.0) -> None:
         with self._lock:
-            if self._live is None:
+            live = self._live
+            if live is None:
                 self._encode([x], grow=True)
+                live = cast(Schema, self._live)
             if not 0.0 <= w < float("inf"):
                 raise InputError(f"w must be a finite number >= 0, got {w}")
+            version = live.version
             target = self._encode_one_target(y)
-            row = self._encode_row(x, grow=True)
+            if len(x) != len(live.fields):
+                live.add_fields(x)
+            row = self._row
+            if row is None or live.version != version:
+                row = self._new_row()
+            live.encode_row(x, row.X, grow=True)
+            if live.version != version:
+                X = row.X
+                self._fit()
+                row = self._new_row()
+                row.X[:] = X
             row.y[0] = target
             row.weight[0] = w
-            self._run(row.learn, 1)
+            self._run_one(row.learn)
 
     def _encode_one_target(self, y: Any) -> Any:
         """The core's form of one target."""
-        live = cast(Schema, self._live)
-        before = live.version
-        code = live.encode_label(y)
-        if live.version != before:
-            self._fit()
-        return code
+        return cast(Schema, self._live).encode_label(y)
+
+
+class _Operation:
+    """One thing to do with the row in the buffers, packed once, and where it lives."""
+
+    __slots__ = ("address", "work")
+
+    def __init__(self, arrays: WorkArrays) -> None:
+        self.work = make_work(arrays)
+        self.address = address_of(self.work)
 
 
 class _Row:
-    """Buffers for one row, packed once."""
+    """Buffers for one row, so that a call costs no allocation."""
 
     __slots__ = ("X", "learn", "outputs", "predict", "predict_proba", "weight", "y")
 
-    def __init__(self, d: int, outputs: Outputs, task: str, X: np.ndarray | None = None) -> None:
-        self.X = np.empty((1, d)) if X is None else X
+    def __init__(self, d: int, outputs: Outputs, task: str) -> None:
+        self.X = np.empty((1, d))
         self.y = np.zeros(1, np.float64 if task == "regression" else np.int64)
         self.weight = np.ones(1)
         self.outputs = outputs
         none = np.empty((0, 0))
-        self.predict = self._pack(predicting(1), none)
-        self.learn = self._pack(learning(1), none)
-        self.predict_proba = self._pack(predicting(1), none if outputs.proba is None else outputs.proba)
+        self.predict = self._operation(predicting(1), none)
+        self.learn = self._operation(learning(1), none)
+        self.predict_proba = self._operation(predicting(1), none if outputs.proba is None else outputs.proba)
 
-    def _pack(self, schedule: np.ndarray, proba: np.ndarray) -> Any:
-        return make_work(WorkArrays(self.X, self.y, self.weight, schedule, self.outputs.prediction, proba))
+    def _operation(self, schedule: np.ndarray, proba: np.ndarray) -> _Operation:
+        return _Operation(WorkArrays(self.X, self.y, self.weight, schedule, self.outputs.prediction, proba))
 
 
 class Classifier(ArrayLearner, river.base.Classifier):
@@ -212,18 +230,21 @@ class Classifier(ArrayLearner, river.base.Classifier):
 
     def predict_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> Any:
         with self._lock:
-            if self._live is None:
+            live = self._live
+            if live is None:
                 return None
-            row = self._encode_row(x, grow=False)
-            self._run(row.predict, 1)
-            return self._live.decode_label(row.outputs.prediction.item(0))
+            row = self._row or self._new_row()
+            live.encode_row(x, row.X, grow=False)
+            self._run_one(row.predict)
+            return live.decode_label(row.outputs.prediction.item())
 
     def predict_proba_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> dict[Any, float]:
         with self._lock:
             if self._live is None:
                 return {}
-            row = self._encode_row(x, grow=False)
-            self._run(row.predict_proba, 1)
+            row = self._row or self._new_row()
+            self._live.encode_row(x, row.X, grow=False)
+            self._run_one(row.predict_proba)
             return dict(zip(self._live.classes, cast(np.ndarray, row.outputs.proba)[0].tolist(), strict=True))
 
 
@@ -236,9 +257,10 @@ class Regressor(ArrayLearner, river.base.Regressor):
         with self._lock:
             if self._live is None:
                 return 0.0
-            row = self._encode_row(x, grow=False)
-            self._run(row.predict, 1)
-            return float(row.outputs.prediction.item(0))
+            row = self._row or self._new_row()
+            self._live.encode_row(x, row.X, grow=False)
+            self._run_one(row.predict)
+            return float(row.outputs.prediction.item())
 
     def _encode_one_target(self, y: Any) -> float:
         if y is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from .batch import Batch
 from .errors import OptionError, StateError
 from .learner import Learner, Outputs
+from .models import make_learner
 from .schema import Schema
 from .transformer import Transformer
 from .work import test_then_train
@@ -63,6 +64,10 @@ class Chain(Learner):
             raise OptionError(f"the last step of a chain must predict, {self.steps[-1]!r} only transforms")
         self.task = self.steps[-1].task
         super().__init__(schema=schema)
+
+    @classmethod
+    def _unit_test_params(cls) -> Iterator[dict[str, Any]]:  # what River's checks make one with
+        yield {"steps": (make_learner("standard_scaler"), make_learner("naive_bayes"))}
 
     @property
     def _last_step(self) -> Learner:  # River's isinstance looks through it

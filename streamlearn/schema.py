@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -178,7 +178,7 @@ class Schema:
         if isinstance(data, np.ndarray):
             if data.ndim != 2:
                 raise SchemaError(f"X must be a matrix [rows, fields], got {data.ndim} dimension(s)")
-            found = [(f"x{i}", Field(f"x{i}")) for i in range(data.shape[1])]
+            found: list[tuple[Hashable, Field]] = [(f"x{i}", Field(f"x{i}")) for i in range(data.shape[1])]
             target_values: Any = None
         elif isinstance(data, Mapping) or (
             isinstance(data, (list, tuple)) and all(isinstance(r, Mapping) for r in data)
@@ -676,8 +676,8 @@ class Schema:
         self._class_code = {label: code for code, label in enumerate(self.classes)}
         if len(self._class_code) < len(self.classes):
             raise SchemaError("a class is listed twice")
-        self._pack = struct.Struct(f"{self._n}d").pack_into
-        self._get = itemgetter(*names) if len(names) > 1 else _tuple_getter(names)
+        self._pack: Callable[..., None] = struct.Struct(f"{self._n}d").pack_into
+        self._get: Callable[[Any], Any] = _getter(names)
 
     def __getstate__(self) -> dict[str, Any]:
         return self._to_dict(lambda value: value)
@@ -686,6 +686,9 @@ class Schema:
         self.__dict__.update(Schema.from_dict(state, decode=lambda value: value).__dict__)
 
 
-def _tuple_getter(names: Sequence[Hashable]) -> Any:
-    """`itemgetter` for zero or one name, which would not return a tuple."""
-    return lambda x: tuple(x[name] for name in names)
+def _getter(names: Sequence[Hashable]) -> Callable[[Any], Any]:
+    """A function that takes the values of these names out of a dict, as a tuple."""
+    if len(names) > 1:
+        getter: Any = itemgetter
+        return cast(Callable[[Any], Any], getter(*names))
+    return lambda x: tuple(x[name] for name in names)  # itemgetter would not give a tuple

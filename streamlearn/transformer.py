@@ -94,7 +94,7 @@ class Transformer(ArrayLearner, river.base.Transformer):
             if self._live is None:
                 return dict(x)
             out = self._transform(self._encode([x], grow=False), predicting(1))
-            return cast(Schema, self._live).decode_row(out[0])
+            return self._live.decode_row(out[0])
 
     def transform_many(self, X: Any) -> np.ndarray:
         """The transformed rows, float64 [n, d]; ``X`` as in `learn_many`."""

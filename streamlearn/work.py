@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import kernel, struct
+from .compiled import by_address, kernel, struct
 
 
 class WorkArrays(NamedTuple):
@@ -41,6 +41,18 @@ Work, WorkType = struct(WorkArrays)
 def make_work(arrays: WorkArrays) -> Any:
     """Pack the arrays of one call into the struct that kernels take."""
     return Work(arrays.X, arrays.y, arrays.weight, arrays.schedule, arrays.prediction, arrays.proba)
+
+
+def _example(kind: type[np.generic]) -> Any:
+    """A struct of no rows, for its type."""
+    none = np.empty((0, 0))
+    return make_work(WorkArrays(none, np.empty(0, kind), none[0:0].ravel(), predicting(0), np.empty(0, kind), none))
+
+
+class_work_at = by_address(lambda: _example(np.int64))
+"""In kernels: the work of a classifier at an address."""
+value_work_at = by_address(lambda: _example(np.float64))
+"""In kernels: the work of a regressor at an address."""
 
 
 def predicting(n: int) -> np.ndarray:

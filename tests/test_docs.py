@@ -89,6 +89,12 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [path for path in paths if not (page.parent / path).exists()] == []
 
 
+def test_the_index_links_to_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {index.parent / link["path"] for link in LINK.finditer(index.read_text(encoding="utf-8"))}
+    assert set(ROOT.glob("docs/**/*.md")) - linked == {index}
+
+
 PAGE = """
 ```python
 a = 1

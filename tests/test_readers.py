@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamlearn.connectors.files import BadRowError, RecordReader, open_reader
+from streamlearn.connectors.files.csv_rows import RowEnds
 
 from streamlearn.datasets import find
 from streamlearn.errors import InputError, OptionError
@@ -212,6 +213,43 @@ def test_text_formats_round_trip(
         while (batch := reader.read(chunk)) is not None:
             rest += batch.to_pylist()
     assert rest == rows[start:]
+
+
+def naive_ends(data: str) -> list[int]:
+    """Where rows end, blank lines belonging to the row before them, by looking at one character after the other."""
+    ends: list[int] = []
+    state = "start of row"
+    for i, character in enumerate(data, 1):
+        if state == "quoted":
+            state = "after quote" if character == '"' else "quoted"
+        elif state == "after quote" and character == '"':
+            state = "quoted"
+        elif character == "\n" and state == "start of row":
+            ends[-1:] = [i] if ends else []
+        elif character == "\n":
+            ends.append(i)
+            state = "start of row"
+        elif character == ",":
+            state = "start of value"
+        elif character == '"' and state in ("start of row", "start of value"):
+            state = "quoted"
+        else:
+            state = "within value"
+    return ends
+
+
+@settings(anyhow, max_examples=300)
+@given(data=st.text(st.sampled_from('a,"\n'), max_size=40))
+def test_rows_end_where_the_naive_reading_ends_them(data: str) -> None:
+    rows = RowEnds(",")
+    ends = naive_ends(data)
+    assert list(rows.each(data.encode())) == ends
+    assert rows.last(data.encode()) >= max(ends, default=0)
+    assert rows.last(data.encode()) in {0, *ends} or not data[max(ends, default=0) : rows.last(data.encode())].strip()
+    middle = rows.middle(data.encode())
+    assert middle in ends if ends else middle == 0
+    if len(ends) > 1:
+        assert middle < len(data)
 
 
 @anyhow

@@ -18,7 +18,7 @@ N_NODES, N_CHILDREN, N_BLOCKS, N_FREE, GROWING, N_INACTIVE, ATTEMPTS, RESTARTS, 
 """Places in ``numbers``."""
 N_NUMBERS = 10
 
-ENOUGH, NODES, CHILDREN, BLOCKS = range(4)
+ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
 """What ``numbers[SHORT]`` says that `advance` stopped for."""
 
 (
@@ -319,18 +319,31 @@ def extend(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
     Raises
     ------
     StateError
-        If it did not stop for lack of room.
+        If it did not stop for lack of room, or for lack of columns in the rows.
     """
-    sizes = sizes_of(a)
+    sizes, short = sizes_of(a), a.numbers[SHORT]
     widest = widest_split(sizes.cardinality)
-    match int(a.numbers[SHORT]):
-        case 1:  # NODES
-            return grow(a, sizes._replace(nodes=2 * sizes.nodes + widest))
-        case 2:  # CHILDREN
-            return grow(a, sizes._replace(children=2 * sizes.children + widest))
-        case 3:  # BLOCKS
-            return grow(a, sizes._replace(blocks=2 * sizes.blocks))
+    if short == NODES:
+        return grow(a, sizes._replace(nodes=2 * sizes.nodes + widest))
+    if short == CHILDREN:
+        return grow(a, sizes._replace(children=2 * sizes.children + widest))
+    if short == BLOCKS:
+        return grow(a, sizes._replace(blocks=2 * sizes.blocks + 1))
+    if short == COLUMNS:
+        raise StateError(f"the rows have fewer columns than the tree has fields, {len(a.place)}")
     raise StateError("array 'numbers': the tree stopped in the middle of a batch though it had room; it is damaged")
+
+
+def trim(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
+    """The arrays without room for more nodes, children and blocks; views of the same memory.
+
+    A state that is compared or saved is best trimmed: it says what was learned, not when room was made for it.
+    """
+    n_nodes, n_children, n_blocks = (int(a.numbers[n]) for n in (N_NODES, N_CHILDREN, N_BLOCKS))
+    trimmed = {"nodes": n_nodes, "counts": n_nodes, "children": n_children}
+    blocks = ("free_blocks", "observed", "numeric", "tables", "totals", "slots", "constants")
+    trimmed.update(dict.fromkeys(blocks, n_blocks))
+    return a._replace(**{name: getattr(a, name)[:n] for name, n in trimmed.items()})
 
 
 def grow(a: HoeffdingTreeArrays, sizes: Sizes) -> HoeffdingTreeArrays:

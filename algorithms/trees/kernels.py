@@ -29,6 +29,7 @@ from .arrays import (
     BINARY_ONLY,
     BLOCKS,
     CHILDREN,
+    COLUMNS,
     CRITERION,
     DELTA,
     ENOUGH,
@@ -61,6 +62,7 @@ from .arrays import (
     SHORT,
     TAU,
 )
+from .borrowed import borrowed
 from .observers import (
     LN2,
     best_nominal_split,
@@ -260,7 +262,7 @@ def mark_observed(tree: Any, b: int, leaf: int, weight: float, values: np.ndarra
     for i in range(len(rows)):
         if rows[i] >= 0:
             tree.observed[b, tree.nominal_fields[i]] = 1
-    for c in range(tree.nodes[leaf].length):
+    for c in range(int(tree.nodes[leaf].length)):
         cache_constant(
             b,
             c,
@@ -276,27 +278,36 @@ def mark_observed(tree: Any, b: int, leaf: int, weight: float, values: np.ndarra
         )
 
 
+@kernel
+def most_branches(first: np.ndarray, options: np.ndarray) -> int:
+    """The most branches that a MULTIWAY node can have; 0 if there can't be one."""
+    most = 0
+    for i in range(len(first) - 1):
+        most = max(most, first[i + 1] - first[i])
+    return most if options[BINARY_ONLY] == 0.0 else 0
+
+
 @inlined
 def lacks(
     numbers: np.ndarray,
     options: np.ndarray,
     new_block: bool,
-    widest: int,
     multiway: int,
     n_nodes: int,
     n_children: int,
     n_blocks: int,
 ) -> int:
     """What there is no room for in the worst case of learning one row: a new leaf that takes a block and splits."""
-    growth = widest if numbers[GROWING] else 0
-    if numbers[N_NODES] + 1 + growth > n_nodes:
-        return NODES
-    if numbers[GROWING] and numbers[N_CHILDREN] + multiway > n_children:
-        return CHILDREN
-    full = numbers[N_FREE] == 0 and numbers[N_BLOCKS] == n_blocks
-    if new_block and full and numbers[N_BLOCKS] < options[MAX_BLOCKS]:
-        return BLOCKS
-    return ENOUGH
+    growing = numbers[GROWING] != 0
+    full = numbers[N_FREE] == 0 and numbers[N_BLOCKS] == n_blocks and numbers[N_BLOCKS] < options[MAX_BLOCKS]
+    short = ENOUGH
+    if numbers[N_NODES] + (max(2, multiway) + 1 if growing else 1) > n_nodes:
+        short = NODES
+    elif growing and numbers[N_CHILDREN] + multiway > n_children:
+        short = CHILDREN
+    elif new_block and full:
+        short = BLOCKS
+    return short
 
 
 @kernel
@@ -318,27 +329,43 @@ def advance(tree: Any, work: Any, start: int) -> int:
         The first operation that was not executed, for lack of room that ``numbers[SHORT]`` names (see
         `arrays.extend`), or the length of the schedule.
     """
-    numbers, options, place, first = tree.numbers, tree.options, tree.place, tree.first
-    numeric_fields, nominal_fields = tree.numeric_fields, tree.nominal_fields
-    nodes, counts, children, observed = tree.nodes, tree.counts, tree.children, tree.observed
-    numeric, tables, totals, slots, constants = tree.numeric, tree.tables, tree.totals, tree.slots, tree.constants
-    X, targets, weights, schedule = work.X, work.y, work.weight, work.schedule
-    prediction, proba = work.prediction, work.proba
+    if work.X.shape[1] < len(tree.place):
+        tree.numbers[SHORT] = COLUMNS
+        return start
+    values, rows = np.empty(len(tree.nominal_fields), np.int64)
+    C = tree.counts.shape[1]
+    return walk(tree, work, start, values, rows, np.empty(C), np.empty(C))
+
+
+@kernel
+def walk(
+    tree: Any,
+    work: Any,
+    start: int,
+    values: np.ndarray,
+    rows: np.ndarray,
+    votes: np.ndarray,
+    products: np.ndarray,
+) -> int:
+    """`advance`, given scratch space for one row: float64 [Dn], int64 [Dm], and twice float64 [C]."""
+    values, rows, votes, products = borrowed(values), borrowed(rows), borrowed(votes), borrowed(products)
+    numbers, options = borrowed(tree.numbers), borrowed(tree.options)
+    place, first = borrowed(tree.place), borrowed(tree.first)
+    numeric_fields, nominal_fields = borrowed(tree.numeric_fields), borrowed(tree.nominal_fields)
+    nodes, counts, children = borrowed(tree.nodes), borrowed(tree.counts), borrowed(tree.children)
+    observed, constants = borrowed(tree.observed), borrowed(tree.constants)
+    numeric, tables = borrowed(tree.numeric), borrowed(tree.tables)
+    totals, slots = borrowed(tree.totals), borrowed(tree.slots)
+    X, targets, weights = borrowed(work.X), borrowed(work.y), borrowed(work.weight)
+    schedule, prediction, proba = borrowed(work.schedule), borrowed(work.prediction), borrowed(work.proba)
     C = counts.shape[1]
     adaptive = options[LEAF_MODE] == ADAPTIVE
-    widest, multiway = 2, 0
-    for i in range(len(nominal_fields)):
-        multiway = max(multiway, first[i + 1] - first[i])
-    if options[BINARY_ONLY] != 0.0:
-        multiway = 0
-    widest = max(widest, multiway)
+    multiway = most_branches(first, options)
     n_rooms, n_slots, n_blocks = len(nodes), len(children), len(tree.free_blocks)
 
     # What is known of the current row: so that learning it can use what predicting it found out.
     current, leaf, slot, tame = -1, 0, NO_SLOT, False
     bayes, form = NOT_ASKED, PLAIN
-    values, rows = np.empty(len(numeric_fields)), np.empty(len(nominal_fields), np.int64)
-    votes, products = np.empty(C), np.empty(C)
 
     for step in range(start, len(schedule)):
         operation = schedule[step]
@@ -360,7 +387,7 @@ def advance(tree: Any, work: Any, start: int) -> int:
                     numbers[GROWING] = 0
                     continue
             new_block = nodes[leaf].kind != INACTIVE and nodes[leaf].block < 0
-            short = lacks(numbers, options, new_block, widest, multiway, n_rooms, n_slots, n_blocks)
+            short = lacks(numbers, options, new_block, multiway, n_rooms, n_slots, n_blocks)
             if short != ENOUGH:
                 numbers[SHORT] = short
                 return step
@@ -372,11 +399,11 @@ def advance(tree: Any, work: Any, start: int) -> int:
                 numbers[N_INACTIVE] += 1
                 numbers[GROWING] = 0
 
-        length = nodes[leaf].length
+        length = int(nodes[leaf].length)
         active = nodes[leaf].kind == LEAF
         by_bayes = (active and adaptive) if learning else prefers_bayes(nodes, leaf, counts, options)
         if by_bayes and bayes == NOT_ASKED:
-            b = nodes[leaf].block
+            b = int(nodes[leaf].block)
             bayes, form = UNDECIDED, LOGS
             if tame and b >= 0:
                 bayes = log_votes(
@@ -393,10 +420,8 @@ def advance(tree: Any, work: Any, start: int) -> int:
             else:
                 prediction[row] = max(0, majority(counts, leaf, length))
             if len(proba) > 0:
-                if by_bayes:
-                    write_proba(votes, length, form, proba[row])
-                else:
-                    write_proba(counts[leaf], length, PLAIN, proba[row])
+                source = votes if by_bayes else counts[leaf]
+                write_proba(source, length, form if by_bayes else PLAIN, proba[row])
             continue
 
         current = -1
@@ -412,7 +437,7 @@ def advance(tree: Any, work: Any, start: int) -> int:
         if w != math.floor(w) or w > LARGEST_WHOLE:
             numbers[INTEGRAL] = 0
 
-        b = nodes[leaf].block
+        b = int(nodes[leaf].block)
         if b < 0:
             b = take_block(tree, leaf)
         new = observe_numeric(numeric, b, y, values, w)
@@ -445,14 +470,13 @@ def advance(tree: Any, work: Any, start: int) -> int:
 
 @kernel
 def attempt_split(tree: Any, leaf: int, weight: float) -> None:
-    """Split a leaf if the best split is better than the second best by more than the Hoeffding bound, or in a tie.
+    """Split a leaf if its best split is better than the second best by more than the Hoeffding bound, or in a tie.
 
-    Of equal merits the later field wins. Not to split at all is a candidate of merit minus infinity: it comes second
-    where only one field offers a split, and wins where none does.
+    Not to split at all is a candidate of merit minus infinity: it comes second where only one field offers a split, and
+    wins where none does.
     """
     options, node = tree.options, tree.nodes[leaf]
-    length, b = node.length, node.block
-    counts = tree.counts[leaf]
+    length, counts = int(node.length), tree.counts[leaf]
     present, largest = 0, 0.0
     for c in range(length):
         present += counts[c] != 0.0
@@ -460,34 +484,45 @@ def attempt_split(tree: Any, leaf: int, weight: float) -> None:
     if present < 2 or node.depth >= options[MAX_DEPTH] or largest / weight > options[MAX_SHARE]:
         return
     tree.numbers[ATTEMPTS] += 1
-
-    criterion = int(options[CRITERION])
-    before = impurity(counts, length, criterion)
+    preprune = options[PREPRUNE] != 0.0
     branches = np.empty((2, tree.counts.shape[1]))
-    candidates = 1 if options[PREPRUNE] != 0.0 else 0
-    best, second = -np.inf, -np.inf
-    feature, kind, threshold = -1, NUMERIC, 0.0
-    for field in range(len(tree.place)):
-        found, merit, point, test = best_split(tree, b, field, length, before, criterion, branches)
-        if found:
-            candidates += 1
-            if merit >= best:
-                best, second = merit, best
-                feature, kind, threshold = field, test, point
-            elif merit > second:
-                second = merit
-
-    if candidates > 1:
-        R = 1.0 if criterion == GINI else math.log(max(2, length)) / LN2
+    n, best, second, feature, kind, threshold = choose_split(tree, leaf, branches)
+    if n + preprune > 1:
+        R = 1.0 if options[CRITERION] == GINI else math.log(max(2, length)) / LN2
         bound = math.sqrt(R * R * math.log(1.0 / options[DELTA]) / (2.0 * weight))
         if not (best - second > bound or bound < options[TAU]):
             return
     if best > -np.inf:
         split_leaf(tree, leaf, feature, kind, threshold, best, branches)
-    elif options[PREPRUNE] != 0.0:
+    elif preprune:
         tree.numbers[RESTARTS] += 1
         free_block(tree, leaf)
         node.mc_ok, node.nb_ok = 0.0, 0.0
+
+
+@kernel
+def choose_split(tree: Any, leaf: int, branches: np.ndarray) -> tuple[int, float, float, int, int, float]:
+    """The best split of a leaf over all fields; of equal merits the later field wins.
+
+    Returns
+    -------
+    int, float, float, int, int, float
+        Fields that offer a split; the best and the second best merit (minus infinity where there is none); the best
+        one's field, kind of node, and threshold or category.
+    """
+    length, b, criterion = int(tree.nodes[leaf].length), int(tree.nodes[leaf].block), int(tree.options[CRITERION])
+    before = impurity(tree.counts[leaf], length, criterion)
+    n, best, second = 0, -np.inf, -np.inf
+    feature, kind, threshold = -1, NUMERIC, 0.0
+    for field in range(len(tree.place)):
+        found, merit, point, test = best_split(tree, b, field, length, before, criterion, branches)
+        n += found
+        if found and merit >= best:
+            best, second = merit, best
+            feature, kind, threshold = field, test, point
+        elif found and merit > second:
+            second = merit
+    return n, best, second, feature, kind, threshold
 
 
 @kernel
@@ -537,7 +572,8 @@ def split_leaf(
         start, stop = tree.first[~place], tree.first[~place + 1]
         node.child = numbers[N_CHILDREN]
         numbers[N_CHILDREN] += stop - start
-        tree.children[node.child : numbers[N_CHILDREN]] = -1
+        for slot in range(node.child, numbers[N_CHILDREN]):
+            tree.children[slot] = -1
         for v in range(n_branches):
             child, n = numbers[N_NODES], 0
             for c in range(length):
@@ -554,6 +590,7 @@ def split_leaf(
             lengths = nominal_branches(table, tree.slots[b], ~place, length, int(threshold), branches)
         node.child = numbers[N_NODES]
         for side in range(2):
-            counts[numbers[N_NODES], :length] = branches[side, :length]
+            for c in range(length):
+                counts[node.child + side, c] = branches[side, c]
             new_leaf(tree, leaf, lengths[side])
     free_block(tree, leaf)

@@ -267,7 +267,8 @@ def nominal_branches(
         Length of either class vector, as in `numeric_branches`.
     """
     n_equal, n_rest = 0, 0
-    branches[1, :length] = 0.0
+    for c in range(length):
+        branches[1, c] = 0.0
     for u in range(len(table)):
         if u != v:
             for c in range(length):

@@ -97,6 +97,7 @@ def cache_constant(
     rescaled by powers of two before it leaves the range of a double.
     """
     tame = (1e-20 < count) & (weight < 1e25)
+    unseen = False
     product, scale = count * count, 0
     peak, peak_scale = 1.0, 0
     for j in range(len(numeric_fields)):
@@ -119,30 +120,22 @@ def cache_constant(
             tame &= (numeric[b, c, SQUARES, j] == 0.0) & ((m == 0.0) | ((m > TINY) & (m < HUGE)))
         elif numeric[b, c, WEIGHT, j] > 0.0:
             tame = False
-        elif observed[b, numeric_fields[j]]:
-            constants[b, c, LOG], constants[b, c, PEAK] = -np.inf, 0.0
-            return
+        else:
+            unseen |= observed[b, numeric_fields[j]] != 0
     vote = 0.5 * (math.log(product) + scale * LOG_BIG)
     if len(nominal_fields) > 0:
         product, scale = 1.0, 0
         for i in range(len(nominal_fields)):
             n = slots[b, c, i]
-            if n > 0:
-                product *= totals[b, c, i] + n
-                if product > BIG:
-                    product *= SMALL
-                    scale += 1
-            elif observed[b, nominal_fields[i]]:
-                constants[b, c, LOG], constants[b, c, PEAK] = -np.inf, 0.0
-                return
+            unseen |= (n == 0) & (observed[b, nominal_fields[i]] != 0)
+            product *= totals[b, c, i] + n if n > 0 else 1.0
+            if product > BIG:
+                product *= SMALL
+                scale += 1
         vote -= math.log(product) + scale * LOG_BIG
-    constants[b, c, LOG] = vote
-    if not tame:
-        constants[b, c, PEAK] = np.inf
-    elif peak == 1.0:
-        constants[b, c, PEAK] = 0.0
-    else:
-        constants[b, c, PEAK] = 0.5 * LOG_BIG * (peak_scale + 1)
+    bound = 0.5 * LOG_BIG * (peak_scale + 1) if peak > 1.0 else 0.0
+    constants[b, c, LOG] = -np.inf if unseen else vote
+    constants[b, c, PEAK] = bound if tame | unseen else np.inf
 
 
 @inlined
@@ -166,7 +159,7 @@ def log_votes(
     for c in range(length):
         votes[c] = constants[b, c, LOG]
     if len(rows) > 0:
-        add_nominal_votes(b, weight_of(counts[leaf], length), length, rows, tables, products, votes)
+        add_nominal_votes(b, counts, leaf, length, rows, tables, products, votes)
     best, second, peak, winner = -np.inf, -np.inf, 0.0, 0
     for c in range(length):
         distance = 0.0
@@ -183,21 +176,29 @@ def log_votes(
         winner = c if leads else winner
         top = constants[b, c, PEAK]
         peak = top if top > peak else peak
-    if peak > ROOM:
-        return UNDECIDED
-    if best < HOPELESS:
-        return 0
-    if best - peak < -ROOM or best - second < CLOSE * (1.0 + abs(best) + abs(second)):
-        return UNDECIDED
+    if (peak <= ROOM) & (best < HOPELESS):
+        winner = 0
+    elif (peak > ROOM) | (best - peak < -ROOM) | (best - second < CLOSE * (1.0 + abs(best) + abs(second))):
+        winner = UNDECIDED
     return winner
 
 
 @inlined
 def add_nominal_votes(
-    b: int, weight: float, length: int, rows: np.ndarray, tables: np.ndarray, products: np.ndarray, votes: np.ndarray
+    b: int,
+    counts: np.ndarray,
+    leaf: int,
+    length: int,
+    rows: np.ndarray,
+    tables: np.ndarray,
+    products: np.ndarray,
+    votes: np.ndarray,
 ) -> None:
     """Add the logarithms of the nominal numerators ``weight + 1``, as few as fit into the range of a double."""
-    at_once = max(1, int(ROOM / math.log(weight + 2.0)))
+    weight = 2.0
+    for c in range(length):
+        weight += counts[leaf, c]
+    at_once = max(1, int(ROOM / math.log(weight)))
     start = 0
     while start < len(rows):
         stop = min(len(rows), start + at_once)
@@ -235,12 +236,13 @@ def plain_votes(tree: Any, leaf: int, X: np.ndarray, row: int, votes: np.ndarray
         if b >= 0:
             for field in range(len(tree.place)):
                 x = X[row, field]
-                if tree.observed[b, field] and abs(x) < np.inf:
-                    place = tree.place[field]
-                    if place >= 0:
-                        vote *= numeric_factor(tree.numeric[b, c], place, x)
-                    elif x >= 0.0:
-                        vote *= nominal_factor(tree, b, c, ~place, x)
+                place = tree.place[field]
+                if not tree.observed[b, field]:
+                    continue
+                if place >= 0 and abs(x) < np.inf:
+                    vote *= numeric_factor(tree.numeric[b, c], place, x)
+                elif place < 0 and x >= 0.0:
+                    vote *= nominal_factor(tree, b, c, ~place, x)
         votes[c] = vote
         if vote > votes[winner]:
             winner = c

@@ -4,4 +4,4 @@ from .blocks import BadRowError
 from .reader import RecordReader, open_reader
 from .source import FileSource
 
-__all__ = ["FileSource", "BadRowError", "RecordReader", "open_reader"]
+__all__ = ["BadRowError", "FileSource", "RecordReader", "open_reader"]

@@ -14,7 +14,7 @@ from streamlearn.errors import InputError, OptionError
 from .csv_rows import QUOTE, RowEnds
 from .kinds import check_columns, check_kinds, check_known, expected, pin, whole
 from .opening import DataFile
-from .text import BLOCK_BYTES, NotDecodedError, TextReader, one_batch, show
+from .text import BLOCK_BYTES, NotDecodedError, TextReader, may_have_blank_lines, one_batch, show
 
 MISSING = ("", "?", "NA", "NaN", "nan", "null")
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
@@ -190,9 +190,9 @@ class CsvReader(TextReader):
             return sum(1 for _ in self._ends(rows)) + self._is_quote_open(rows)
 
     def _clean(self, rows: bytes) -> bytes:
-        if QUOTE in rows or not (rows[:1] in b"\r\n" or b"\n\n" in rows or b"\n\r" in rows):
-            return rows  # Arrow skips blank lines; removing them makes rows quick to count
-        return re.sub(rb"(?m)^\r?\n", b"", rows)
+        if QUOTE in rows or not may_have_blank_lines(rows):
+            return rows
+        return re.sub(rb"(?m)^\r?\n", b"", rows)  # Arrow would skip them: so rows are quick to count
 
 
 def _is_mostly_numbers(values: pa.ChunkedArray) -> bool:

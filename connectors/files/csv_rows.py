@@ -46,8 +46,9 @@ class RowEnds:
         if not self._is_regular(data, quotes):
             return max(self.each(data), default=0)
         end = data.rfind(NEWLINE) + 1
-        before = int(np.searchsorted(quotes, end))
-        return end if before % 2 == 0 else data.rfind(NEWLINE, 0, int(quotes[before - 1])) + 1
+        while (before := int(np.searchsorted(quotes, end))) % 2:  # within quotes: look before the one that opens
+            end = data.rfind(NEWLINE, 0, int(quotes[before - 1])) + 1
+        return end
 
     def middle(self, rows: bytes) -> int:
         """Where some row near the middle ends; 0 or the length if there is one row only."""

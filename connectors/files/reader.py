@@ -6,7 +6,8 @@ import inspect
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Protocol, cast
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
 
 import pyarrow as pa
 
@@ -56,7 +57,13 @@ class RecordReader(Protocol):
         """Continue from the 0-based ``row``, in either direction."""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, as the end of a ``with`` block does too."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
 def open_reader(

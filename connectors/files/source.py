@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ class FileSource(Source):
         self._path = Path(find(str(path)))
         self.name = self._path.name.split(".")[0]
         self._reader: RecordReader = open_reader(self._path, format=format, options=dict(options or {}))
+        whole = [name for name, kind in (kinds or {}).items() if kind == "nominal" and name in self._integers]
+        if whole:  # categories 1, 2, … and not 1.0, 2.0, …
+            self._reader.close()
+            types = {**dict.fromkeys(whole, "integer"), **(options or {}).get("types", {})}
+            self._reader = open_reader(self._path, format=format, options={**(options or {}), "types": types})
         self.rows = getattr(self._reader, "rows", None)
         self._pending: pa.RecordBatch | None = None  # read ahead to infer the schema, not handed out yet
         self._next = 0
@@ -65,6 +70,11 @@ class FileSource(Source):
         except BaseException:
             self._reader.close()
             raise
+
+    @property
+    def _integers(self) -> Collection[Hashable]:
+        """Columns that hold whole numbers, in formats whose readers decode all numbers as floats."""
+        return getattr(self._reader, "integers", ())
 
     def _schema(
         self,
@@ -79,8 +89,7 @@ class FileSource(Source):
         names = self._reader.schema.names
         wanted = target if target is not None else target_of(name) or getattr(self._reader, "default_target", None)
         target = choose_target(wanted, names, str(self._path))
-        whole = target in getattr(self._reader, "integers", ())
-        if target_kind is None and whole:
+        if target_kind is None and target in self._integers:
             target_kind = "nominal"
         self._pending = self._reader.read(_FIRST_ROWS)
         first = self._pending

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
 import pyarrow as pa
 
 from streamlearn.errors import InputError, OptionError
@@ -21,6 +22,7 @@ from .opening import DataFile
 BLOCK_BYTES = 1 << 20  # the fastest for CSV and JSON among 256 kB, 1 MB and 4 MB
 MAX_ROW_BYTES = 1 << 26
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+NEWLINE, SPACE = b"\n "
 BLANK_LINE = re.compile(rb"^[ \t]*\r?\n", re.MULTILINE)
 
 
@@ -62,9 +64,7 @@ class TextReader(BlockReader):
 
     def _clean(self, rows: bytes) -> bytes:
         """Remove lines that are no rows; called on blocks of whole rows."""
-        if any(mark in rows for mark in (b"\n\n", b"\n\r", b"\n ", b"\n\t")) or rows[:1] in b"\n\r \t":
-            return BLANK_LINE.sub(b"", rows)
-        return rows
+        return BLANK_LINE.sub(b"", rows) if may_have_blank_lines(rows) else rows
 
     def _last_end(self, data: bytes) -> int:
         """Where the last whole row of ``data`` ends; 0 if none does."""
@@ -195,6 +195,12 @@ class TextReader(BlockReader):
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def may_have_blank_lines(rows: bytes) -> bool:
+    """Whether some line begins with a space or a control character; many times faster than a search for the lines."""
+    codes = np.frombuffer(rows, np.uint8)
+    return bool(rows) and bool(codes[0] <= SPACE or ((codes[:-1] == NEWLINE) & (codes[1:] <= SPACE)).any())
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:

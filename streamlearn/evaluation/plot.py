@@ -127,7 +127,7 @@ def _figure(size: tuple[float, float]) -> Figure:
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     check_plotting(path)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr]
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr,call-arg]
     figure.savefig(path, dpi=160, metadata=UNDATED[Path(path).suffix.lower()])
 
 

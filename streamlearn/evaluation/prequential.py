@@ -145,8 +145,10 @@ def evaluate(
     def start(label: str, learner: Learner, seed: int | None) -> _Contestant:
         if task == "regression":
             return _Contestant(label=label, seed=seed, learner=learner, metrics=RegressionMetrics(**settings))
-        declared = {"declared": source.schema.classes_declared, "n_classes": len(source.schema.classes)}
-        measured = ClassificationMetrics(**settings, **declared)
+        classes = source.schema.classes
+        measured = ClassificationMetrics(
+            **settings, declared=source.schema.classes_declared, n_classes=len(classes)
+        )
         return _Contestant(label=label, seed=seed, learner=learner, metrics=measured)
 
     contestants = [start(label, *seeded) for label, learner in named.items() for seeded in _seeded(learner, seeds)]
@@ -222,7 +224,7 @@ def _seeded(learner: Learner, seeds: Sequence[int] | None) -> list[tuple[Learner
         model = getattr(learner, "model", None)
         if not seeds or model is None or not hasattr(model, "seed"):
             return [(learner, getattr(learner, "seed", None))]
-        return [(type(learner)(model=model.clone({"seed": seed})), seed) for seed in seeds]
+        return [(learner.clone({"model": model.clone({"seed": seed})}), seed) for seed in seeds]
     return [(learner.clone({"seed": seed}), seed) for seed in seeds]
 
 

@@ -209,7 +209,7 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
     )
     if len(learners) < len(specs):
         raise OptionError("two learners are written alike: give each a label of its own in a --config file")
-    kinds = {**dict.fromkeys(options.nominal, "nominal"), **dict.fromkeys(options.numeric, "numeric")}
+    kinds: dict[Any, Any] = dict.fromkeys(options.nominal, "nominal") | dict.fromkeys(options.numeric, "numeric")
     result = evaluate_learners(
         options.stream,
         learners,

@@ -1,0 +1,155 @@
+"""Checks that a tree from a file cannot lead a kernel out of its arrays or into an endless loop.
+
+A checksum says that a file is what somebody wrote, not that he meant well. Numbers that only go into arithmetic may be
+anything; whatever is used as an index, or followed from node to node, is verified here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamlearn.errors import StateError
+
+from .arrays import (
+    BINARY,
+    CRITERIA,
+    CRITERION,
+    DEEPEST,
+    INACTIVE,
+    LEAF_MODE,
+    LEAF_MODES,
+    MULTIWAY,
+    N_BLOCKS,
+    N_CHILDREN,
+    N_FREE,
+    N_INACTIVE,
+    N_NODES,
+    NUMERIC,
+    HoeffdingTreeArrays,
+    layout,
+    sizes_of,
+)
+
+
+def check_tree(a: HoeffdingTreeArrays) -> None:
+    """Verify that the arrays hold a tree.
+
+    Parameters
+    ----------
+    a
+        Arrays of unknown origin; only that they are NumPy arrays is taken for granted.
+
+    Raises
+    ------
+    StateError
+        If anything is out of range; the message names the array.
+    """
+    _check_fields(a)
+    _check_shapes(a)
+    _check_numbers(a)
+    _check_nodes(a)
+    _check_children(a)
+    _check_blocks(a)
+
+
+def _require(holds: object, array: str, problem: str) -> None:
+    if not holds:
+        raise StateError(f"array {array!r}: {problem}; the tree is damaged")
+
+
+def _within(values: np.ndarray, low: int, stop: int) -> bool:
+    return bool(((values >= low) & (values < stop)).all())
+
+
+def _check_fields(a: HoeffdingTreeArrays) -> None:
+    """The field layout, on which all shapes depend."""
+    for name in ("place", "numeric_fields", "nominal_fields", "first"):
+        array = getattr(a, name)
+        _require(array.dtype == np.int32 and array.ndim == 1, name, "expected int32 of one dimension")
+    nominal = a.place < 0
+    _require((a.place[nominal] == ~np.arange(nominal.sum())).all(), "place", "nominal fields are not in order")
+    _require((a.place[~nominal] == np.arange((~nominal).sum())).all(), "place", "numeric fields are not in order")
+    for name, fields in (("numeric_fields", ~nominal), ("nominal_fields", nominal)):
+        _require(np.array_equal(getattr(a, name), np.flatnonzero(fields)), name, "it disagrees with 'place'")
+    starts = a.first.astype(np.int64)
+    _require(len(starts) == nominal.sum() + 1 and starts[0] == 0, "first", "it disagrees with 'place'")
+    _require((np.diff(starts) >= 1).all(), "first", "a nominal field has no room")
+
+
+def _check_shapes(a: HoeffdingTreeArrays) -> None:
+    """Dtypes and shapes; `sizes_of` takes the room from ``nodes``, ``counts``, ``children`` and ``free_blocks``."""
+    for name, dimensions in (("nodes", 1), ("counts", 2), ("children", 1), ("free_blocks", 1)):
+        _require(getattr(a, name).ndim == dimensions, name, f"expected {dimensions} dimension(s)")
+    for name, (dtype, shape) in layout(sizes_of(a)).items():
+        array = getattr(a, name)
+        expected = f"expected {np.dtype(dtype).name} {shape}, got {array.dtype.name} {array.shape}"
+        _require(array.dtype == dtype and array.shape == shape and array.flags.c_contiguous, name, expected)
+    _require(a.counts.shape[1] >= 1, "counts", "there is no room for a class")
+
+
+def _check_numbers(a: HoeffdingTreeArrays) -> None:
+    numbers = a.numbers
+    room = sizes_of(a)
+    _require(1 <= numbers[N_NODES] <= room.nodes, "numbers", "the number of nodes is out of range")
+    _require(0 <= numbers[N_CHILDREN] <= room.children, "numbers", "the number of children is out of range")
+    _require(0 <= numbers[N_BLOCKS] <= room.blocks, "numbers", "the number of blocks is out of range")
+    _require(0 <= numbers[N_FREE] <= numbers[N_BLOCKS], "numbers", "the number of free blocks is out of range")
+    _require((numbers >= 0).all(), "numbers", "a counter is negative")
+    _require(np.isfinite(a.options).all(), "options", "a parameter is not finite")
+    _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
+    _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
+
+
+def _check_nodes(a: HoeffdingTreeArrays) -> None:
+    """Each node by itself."""
+    nodes = a.nodes[: a.numbers[N_NODES]]
+    kind, feature, depth = nodes["kind"], nodes["feature"], nodes["depth"]
+    _require(_within(kind, 0, MULTIWAY + 1), "nodes", "there is no such kind of node")
+    _require(_within(nodes["length"], 0, a.counts.shape[1] + 1), "nodes", "a node knows more classes than there are")
+    _require((kind == INACTIVE).sum() == a.numbers[N_INACTIVE], "numbers", "inactive leaves are miscounted")
+    splits = kind >= NUMERIC
+    _require(_within(feature[splits], 0, len(a.place)), "nodes", "a split is on a field that is not there")
+    numeric = a.place[feature[splits]] >= 0
+    _require(((kind[splits] == NUMERIC) == numeric).all(), "nodes", "a split does not fit the kind of its field")
+    parent = nodes["parent"]
+    _require(parent[0] == -1 and depth[0] == 0, "nodes", "the root has a parent")
+    _require((parent[1:] >= 0).all(), "nodes", "a node has no parent")
+    _require((parent[1:] < np.arange(1, len(nodes))).all(), "nodes", "a node comes before its parent")
+    _require((depth[1:] == depth[parent[1:]] + 1).all(), "nodes", "a node's depth disagrees with its parent's")
+    _require(_within(depth, 0, DEEPEST + 1), "nodes", "a node is too deep")
+
+
+def _check_children(a: HoeffdingTreeArrays) -> None:
+    """The nodes form one tree: each but the root is the child of exactly one split, its parent."""
+    nodes = a.nodes[: a.numbers[N_NODES]]
+    child = nodes["child"].astype(np.int64)
+    pairs = np.flatnonzero((nodes["kind"] == NUMERIC) | (nodes["kind"] == BINARY))
+    fans = np.flatnonzero(nodes["kind"] == MULTIWAY)
+
+    room = np.diff(a.first)[~a.place[nodes["feature"][fans]]].astype(np.int64)
+    order = np.argsort(child[fans], kind="stable")
+    ends = np.cumsum(room[order])
+    _require(np.array_equal(child[fans][order], ends - room[order]), "nodes", "splits share children or leave gaps")
+    _require(room.sum() == a.numbers[N_CHILDREN], "numbers", "children are miscounted")
+    slots = a.children[: a.numbers[N_CHILDREN]]
+    _require(_within(slots, -1, len(nodes)), "children", "a child is not there")
+
+    owners = np.repeat(fans[order], room[order])[slots >= 0]
+    parents = np.concatenate([pairs, pairs, owners])
+    children = np.concatenate([child[pairs], child[pairs] + 1, slots[slots >= 0]])
+    by_child = np.argsort(children, kind="stable")
+    _require(np.array_equal(children[by_child], np.arange(1, len(nodes))), "nodes", "a node has no parent, or two")
+    _require(np.array_equal(parents[by_child], nodes["parent"][1:]), "nodes", "a node's parent is not its parent")
+
+
+def _check_blocks(a: HoeffdingTreeArrays) -> None:
+    """Each block belongs to one active leaf or is free; its slots are within the field's room."""
+    nodes, n_blocks = a.nodes[: a.numbers[N_NODES]], int(a.numbers[N_BLOCKS])
+    free = a.free_blocks[: a.numbers[N_FREE]]
+    owned = nodes["block"] >= 0
+    _require(_within(nodes["block"], -1, n_blocks), "nodes", "a leaf's block is not there")
+    _require((nodes["kind"][owned] < INACTIVE).all(), "nodes", "a node that is no active leaf has a block")
+    in_use = np.sort(np.concatenate([nodes["block"][owned], free]))
+    _require(np.array_equal(in_use, np.arange(n_blocks)), "free_blocks", "a block has no owner, or two")
+    room = np.diff(a.first)
+    _require(((a.slots >= 0) & (a.slots <= room)).all(), "slots", "a category is beyond its field's room")
