@@ -267,9 +267,7 @@ def sizes_of(a: HoeffdingTreeArrays) -> Sizes:
     """How much room the arrays have."""
     cardinality = np.zeros(len(a.place), np.int64)
     cardinality[a.nominal_fields] = np.diff(a.first)
-    return Sizes(
-        tuple(cardinality.tolist()), a.counts.shape[1], len(a.nodes), len(a.free_blocks), len(a.children)
-    )
+    return Sizes(tuple(cardinality.tolist()), a.counts.shape[1], len(a.nodes), len(a.free_blocks), len(a.children))
 
 
 def widest_split(cardinality: Sequence[int]) -> int:

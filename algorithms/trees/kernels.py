@@ -78,7 +78,6 @@ from .observers import (
 from .votes import HOPELESS, UNDECIDED, cache_constant, load_row, log_votes, plain_votes
 
 NO_SLOT = -1
-NOT_ASKED = -1
 
 LOGS, PLAIN = range(2)
 """What the votes of the current row are: logarithms, or plain products."""
@@ -107,7 +106,7 @@ def route(
         kind, child = nodes[at].kind, nodes[at].child
         x = X[row, nodes[at].feature]
         if kind == NUMERIC:
-            if not x == x:
+            if math.isnan(x):
                 return at, NO_SLOT
             at = child + (1 - (x <= nodes[at].threshold))  # no branch: a processor can't foresee it
         elif not x >= 0.0:
@@ -181,7 +180,7 @@ def prefers_bayes(nodes: np.ndarray, leaf: int, counts: np.ndarray, options: np.
     if options[LEAF_MODE] == ADAPTIVE:
         return bool(nodes[leaf].mc_ok <= nodes[leaf].nb_ok)
     if options[LEAF_MODE] == BAYES:
-        return node_weight(counts, leaf, nodes[leaf].length) >= options[NB_THRESHOLD]
+        return bool(node_weight(counts, leaf, nodes[leaf].length) >= options[NB_THRESHOLD])
     return False
 
 
@@ -211,7 +210,7 @@ def write_proba(votes: np.ndarray, length: int, form: int, proba: np.ndarray) ->
 def new_leaf(tree: Any, parent: int, length: int) -> int:
     """Append a leaf; its counts are there already."""
     numbers, nodes = tree.numbers, tree.nodes
-    leaf = numbers[N_NODES]
+    leaf = int(numbers[N_NODES])
     numbers[N_NODES] += 1
     nodes[leaf].kind, nodes[leaf].block = LEAF, -1
     nodes[leaf].parent, nodes[leaf].depth = parent, nodes[parent].depth + 1
@@ -227,9 +226,9 @@ def take_block(tree: Any, leaf: int) -> int:
     numbers = tree.numbers
     if numbers[N_FREE] > 0:
         numbers[N_FREE] -= 1
-        b = tree.free_blocks[numbers[N_FREE]]
+        b = int(tree.free_blocks[numbers[N_FREE]])
     else:
-        b = numbers[N_BLOCKS]
+        b = int(numbers[N_BLOCKS])
         numbers[N_BLOCKS] += 1
     tree.nodes[leaf].block = b
     tree.observed[b] = 0
@@ -254,15 +253,17 @@ def free_block(tree: Any, leaf: int) -> None:
 
 
 @kernel
-def mark_observed(tree: Any, b: int, leaf: int, weight: float, values: np.ndarray, rows: np.ndarray) -> None:
-    """Note which fields now have a value in the block, and cache the constants of all classes: they may have changed."""
+def mark_observed(
+    tree: Any, b: int, leaf: int, length: int, weight: float, values: np.ndarray, rows: np.ndarray
+) -> None:
+    """Note which fields now have a value in the block, and cache all classes' constants, which that may change."""
     for j in range(len(values)):
         if abs(values[j]) < np.inf:
             tree.observed[b, tree.numeric_fields[j]] = 1
     for i in range(len(rows)):
         if rows[i] >= 0:
             tree.observed[b, tree.nominal_fields[i]] = 1
-    for c in range(int(tree.nodes[leaf].length)):
+    for c in range(length):
         cache_constant(
             b,
             c,
@@ -332,7 +333,7 @@ def advance(tree: Any, work: Any, start: int) -> int:
     if work.X.shape[1] < len(tree.place):
         tree.numbers[SHORT] = COLUMNS
         return start
-    values, rows = np.empty(len(tree.nominal_fields), np.int64)
+    values, rows = np.empty(len(tree.numeric_fields)), np.empty(len(tree.nominal_fields), np.int64)
     C = tree.counts.shape[1]
     return walk(tree, work, start, values, rows, np.empty(C), np.empty(C))
 
@@ -363,21 +364,23 @@ def walk(
     multiway = most_branches(first, options)
     n_rooms, n_slots, n_blocks = len(nodes), len(children), len(tree.free_blocks)
 
-    # What is known of the current row: so that learning it can use what predicting it found out.
+    # What is known of the current row, so that learning it can use what predicting it found out.
     current, leaf, slot, tame = -1, 0, NO_SLOT, False
-    bayes, form = NOT_ASKED, PLAIN
+    bayes, form = UNDECIDED, PLAIN
+    y, w = 0, 0.0
 
     for step in range(start, len(schedule)):
         operation = schedule[step]
         learning = operation < 0
         row = ~operation if learning else operation
-        y, w = targets[row], weights[row]
-        if learning and (y < 0 or y >= C or not 0.0 < w < np.inf):
-            continue
+        if learning:
+            y, w = targets[row], weights[row]
+            if y < 0 or y >= C or not 0.0 < w < np.inf:
+                continue
         if row != current:
             leaf, slot = route(X, row, nodes, children, place, first)
             tame = load_row(X, row, numeric_fields, nominal_fields, first, values, rows)
-            current, bayes = row, NOT_ASKED
+            current, bayes = row, UNDECIDED
 
         if learning:
             if nodes[leaf].kind >= NUMERIC:
@@ -399,16 +402,14 @@ def walk(
                 numbers[N_INACTIVE] += 1
                 numbers[GROWING] = 0
 
-        length = int(nodes[leaf].length)
+        length = nodes[leaf].length
         active = nodes[leaf].kind == LEAF
         by_bayes = (active and adaptive) if learning else prefers_bayes(nodes, leaf, counts, options)
-        if by_bayes and bayes == NOT_ASKED:
-            b = int(nodes[leaf].block)
-            bayes, form = UNDECIDED, LOGS
+        if by_bayes and bayes == UNDECIDED:
+            b = nodes[leaf].block
             if tame and b >= 0:
-                bayes = log_votes(
-                    b, counts, leaf, length, values, rows, numeric, tables, constants, products, votes
-                )
+                form = LOGS
+                bayes = log_votes(b, counts, leaf, length, values, rows, numeric, tables, constants, products, votes)
             if bayes == UNDECIDED:
                 bayes, form = plain_votes(tree, leaf, X, row, votes), PLAIN
 
@@ -437,14 +438,14 @@ def walk(
         if w != math.floor(w) or w > LARGEST_WHOLE:
             numbers[INTEGRAL] = 0
 
-        b = int(nodes[leaf].block)
+        b = nodes[leaf].block
         if b < 0:
             b = take_block(tree, leaf)
         new = observe_numeric(numeric, b, y, values, w)
         new |= observe_nominal(tables, totals, slots, first, b, y, rows, w)
         weight = node_weight(counts, leaf, length)
         if new or new_block:
-            mark_observed(tree, b, leaf, weight, values, rows)
+            mark_observed(tree, b, leaf, length, weight, values, rows)
         else:
             cache_constant(
                 b,
@@ -476,7 +477,7 @@ def attempt_split(tree: Any, leaf: int, weight: float) -> None:
     wins where none does.
     """
     options, node = tree.options, tree.nodes[leaf]
-    length, counts = int(node.length), tree.counts[leaf]
+    length, counts = node.length, tree.counts[leaf]
     present, largest = 0, 0.0
     for c in range(length):
         present += counts[c] != 0.0
@@ -510,7 +511,7 @@ def choose_split(tree: Any, leaf: int, branches: np.ndarray) -> tuple[int, float
         Fields that offer a split; the best and the second best merit (minus infinity where there is none); the best
         one's field, kind of node, and threshold or category.
     """
-    length, b, criterion = int(tree.nodes[leaf].length), int(tree.nodes[leaf].block), int(tree.options[CRITERION])
+    length, b, criterion = tree.nodes[leaf].length, tree.nodes[leaf].block, int(tree.options[CRITERION])
     before = impurity(tree.counts[leaf], length, criterion)
     n, best, second = 0, -np.inf, -np.inf
     feature, kind, threshold = -1, NUMERIC, 0.0
@@ -532,9 +533,7 @@ def best_split(
     """The best split on one field: whether there is one, its merit, its threshold or category, its kind of node."""
     place, min_fraction = tree.place[field], tree.options[MIN_FRACTION]
     if place >= 0:
-        found, merit, t = best_numeric_split(
-            tree.numeric[b], place, length, before, criterion, min_fraction, branches
-        )
+        found, merit, t = best_numeric_split(tree.numeric[b], place, length, before, criterion, min_fraction, branches)
         return found, merit, t, NUMERIC
     i = ~place
     start = tree.first[i]

@@ -197,8 +197,10 @@ def numeric_branches(gaussians: np.ndarray, j: int, length: int, t: float, branc
                 equal = density(t, m, s) * n
                 if s > 0.0:
                     less = ndtr((t - m) / s) * n - equal
+                elif t < m:
+                    less = n - equal
                 else:
-                    less = n - equal if t < m else 0.0
+                    less = 0.0
                 left, right = less + equal, max(0.0, n - equal - less)
                 n_left = n_right = c + 1
         branches[0, c], branches[1, c] = left, right

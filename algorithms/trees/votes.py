@@ -26,7 +26,7 @@ MISSING, UNSEEN = -1, -2
 """What stands for a table row where the category is missing, or is one that the table has no room for."""
 
 TINY, HUGE = 1e-120, 1e120
-"""Numbers between these, and zero, are *tame*: their differences can be squared, and are zero only if they are equal."""
+"""Numbers between these, and zero, are *tame*: their differences can be squared, and only equal ones differ by zero."""
 
 BIG = 2.0**332  # products of numbers in [FAINT, STRONG] are rescaled when they pass this or its inverse
 SMALL = 2.0**-332
@@ -96,7 +96,7 @@ def cache_constant(
     That is ``log(count) - sum(log(2 pi var) / 2) - sum(log(total + slots))``: one logarithm of a product that is
     rescaled by powers of two before it leaves the range of a double.
     """
-    tame = (1e-20 < count) & (weight < 1e25)
+    tame = (count > 1e-20) & (weight < 1e25)
     unseen = False
     product, scale = count * count, 0
     peak, peak_scale = 1.0, 0
@@ -271,4 +271,4 @@ def nominal_factor(tree: Any, b: int, c: int, i: int, x: float) -> float:
         for v in range(n):
             total += tree.tables[b, start + v, c]
     weight = tree.tables[b, start + int(x), c] if x < n else 0.0
-    return (weight + 1.0) / (total + n)
+    return float((weight + 1.0) / (total + n))
