@@ -173,16 +173,19 @@ class ArrayLearner(Learner):
             if not 0.0 <= w < float("inf"):
                 raise InputError(f"w must be a finite number >= 0, got {w}")
             version = live.version
-            target = self._encode_one_target(y)
-            if len(x) != len(live.fields):
-                live.add_fields(x)
             row = self._row
-            if row is None or live.version != version:
-                row = self._new_row()
-            live.encode_row(x, row.X, grow=True)
-            if live.version != version:
+            try:
+                target = self._encode_one_target(y)
+                if len(x) != len(live.fields) or x.keys() != live._column.keys():
+                    live.add_fields(x)
+                if row is None or live.version != version:
+                    row = self._new_row()
+                live.encode_row(x, row.X, grow=True)
+            finally:  # whatever was added before an error: the arrays must have room for it
+                if live.version != version:
+                    self._fit()
+            if self._row is not row:
                 X = row.X
-                self._fit()
                 row = self._new_row()
                 row.X[:] = X
             row.y[0] = target

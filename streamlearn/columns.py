@@ -81,21 +81,24 @@ def _is_number(kind: pa.DataType) -> bool:
 def kinds_of_records(records: Sequence[Mapping[Hashable, Any]], *, all_missing: bool = True) -> dict[Hashable, Kind]:
     """Kinds by the first value of each field that is not missing, in the order in which those values come.
 
-    Fields without any value are numeric, at the end; without ``all_missing`` they are left out.
+    The order of a dict's keys means nothing, so the fields that one record brings are sorted by name. Fields without any
+    value are numeric, at the end; without ``all_missing`` they are left out.
     """
     kinds: dict[Hashable, Kind] = {}
     undecided: dict[Hashable, Kind] = {}
     for record in records:
-        for name, value in record.items():
-            if name in kinds:
-                continue
-            value = plain(value)
+        for name in sorted((name for name in record if name not in kinds), key=_by_name):
+            value = plain(record[name])
             if value is None or (isinstance(value, float) and math.isnan(value)):
                 undecided[name] = "numeric"
             else:
                 kinds[name] = "numeric" if _is_plain_number(value) else "nominal"
     missing = {name: kind for name, kind in undecided.items() if name not in kinds}
     return {**kinds, **missing} if all_missing else kinds
+
+
+def _by_name(name: Hashable) -> tuple[str, Any]:
+    return type(name).__name__, name if isinstance(name, (str, int, float)) else repr(name)
 
 
 def _is_plain_number(value: Any) -> bool:

@@ -201,10 +201,11 @@ class Learner(river.base.Estimator):
             cast(Schema, self._live).target_kind = kind
         live = cast(Schema, self._live)
         before = live.version
-        batch = live.encode(X, y, weight=w, grow=grow)
-        if live.version != before:
-            self._fit()
-        return batch
+        try:
+            return live.encode(X, y, weight=w, grow=grow)
+        finally:  # whatever was added before an error: the arrays must have room for it
+            if live.version != before:
+                self._fit()
 
     def _encode_labelled(self, X: Any, y: Any, w: Any) -> Batch:
         batch = self._encode(X, y, w, grow=True)

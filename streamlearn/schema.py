@@ -153,8 +153,9 @@ class Schema:
         """Infer the fields from the first data: a dict or a list of them, a NumPy matrix, an Arrow batch or a frame.
 
         Numbers are numeric; strings, booleans and Arrow dictionaries are nominal; a column without any value is
-        numeric (a dict's key is then added when its first value comes). NumPy columns are named ``x0, x1, …``. A target
-        of floats is numeric, any other nominal.
+        numeric (a dict's key is then added when its first value comes). A table's columns keep their order; a dict's are
+        sorted by name, since the order of its keys means nothing. NumPy columns are named ``x0, x1, …``. A target of
+        floats is numeric, any other nominal.
 
         Parameters
         ----------

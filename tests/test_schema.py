@@ -21,13 +21,13 @@ ROWS: list[dict[str, Any]] = [
     {"n": 2.5, "s": "b", "b": False, "kind": "y"},
     {"n": None, "s": None, "b": True, "kind": "x"},
 ]
-ENCODED = np.array([[1.0, 0.0, 0.0], [2.5, 1.0, 1.0], [math.nan, math.nan, 0.0]])
+ENCODED = np.array([[0.0, 1.0, 0.0], [1.0, 2.5, 1.0], [0.0, math.nan, math.nan]])  # b, n, s
 
 
 def test_dicts_are_encoded_in_order_of_first_appearance() -> None:
     schema = sl.Schema.infer(ROWS, target="kind")
     batch = schema.encode(ROWS)
-    assert [f.kind for f in schema.fields] == ["numeric", "nominal", "nominal"]
+    assert [f.kind for f in schema.fields] == ["nominal", "numeric", "nominal"]
     np.testing.assert_array_equal(batch.X, ENCODED)
     assert batch.y is not None
     assert batch.y.tolist() == [0, 1, 0]
@@ -38,9 +38,9 @@ def test_dicts_are_encoded_in_order_of_first_appearance() -> None:
 def test_a_table_a_frame_and_dicts_agree() -> None:
     rows = [{**row, "b": str(row["b"])} for row in ROWS]  # Arrow declares the order of booleans, dicts don't
     by_dicts = sl.Schema.infer(rows, target="kind").encode(rows)
-    table = pa.Table.from_pylist(rows)
+    table = pa.Table.from_pylist(rows).select(["b", "n", "s", "kind"])  # dicts' fields are sorted
     by_table = sl.Schema.infer(table, target="kind").encode(table)
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)[["b", "n", "s", "kind"]]
     by_frame = sl.Schema.infer(frame, target="kind").encode(frame)
     for other in (by_table, by_frame):
         np.testing.assert_array_equal(other.X, by_dicts.X)
@@ -76,8 +76,8 @@ def test_prediction_does_not_grow_the_schema_and_gives_the_next_code() -> None:
     schema = sl.Schema.infer(ROWS, target="kind")
     schema.encode(ROWS)
     before = schema.to_dict()
-    assert schema.encode([{"n": 1.0, "s": "new", "b": True, "other": 3}], grow=False).X[0, 1] == 2.0
-    assert schema.encode(pa.table({"n": [1.0], "s": ["new"], "b": ["?"]}), grow=False).X[0, 1] == 2.0
+    assert schema.encode([{"n": 1.0, "s": "new", "b": True, "other": 3}], grow=False).X[0, 2] == 2.0
+    assert schema.encode(pa.table({"n": [1.0], "s": ["new"], "b": ["?"]}), grow=False).X[0, 2] == 2.0
     assert schema.to_dict() == before
 
 
@@ -149,8 +149,8 @@ def test_labels_of_any_kind_come_back_as_they_came() -> None:
     st.lists(
         st.fixed_dictionaries(
             {
-                "u": st.one_of(st.none(), st.floats(allow_nan=False), st.integers(-5, 5)),
                 "p": st.sampled_from(["a", "b", "c", None, ""]),
+                "u": st.one_of(st.none(), st.floats(allow_nan=False), st.integers(-5, 5)),
                 "target": st.sampled_from(["x", "y", "z"]),
             }
         ),
@@ -166,7 +166,7 @@ def test_cutting_a_stream_into_batches_changes_no_code(rows: list[dict[str, Any]
     np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), expected.X)
     assert cut == whole
     table = pa.Table.from_pylist(
-        rows, schema=pa.schema([("u", pa.float64()), ("p", pa.string()), ("target", pa.string())])
+        rows, schema=pa.schema([("p", pa.string()), ("u", pa.float64()), ("target", pa.string())])
     )
     by_table = sl.Schema.infer(rows[:1], target="target")
     np.testing.assert_array_equal(by_table.encode(table).X, expected.X)
@@ -196,9 +196,9 @@ def test_printing_shows_what_is_known() -> None:
     schema = sl.Schema.infer(ROWS, target="kind")
     schema.encode(ROWS)
     assert str(schema).splitlines() == [
+        "b        nominal  True, False",
         "n        numeric",
         "s        nominal  a, b",
-        "b        nominal  True, False",
         "-> kind  nominal  x, y",
     ]
 

@@ -107,9 +107,17 @@ def widened(X: np.ndarray, width: int) -> np.ndarray:
 
 
 @inlined
-def learn_scale(s: Any, X: np.ndarray, i: int, w: float) -> None:
+def learn_scale(
+    X: np.ndarray,
+    i: int,
+    w: float,
+    numeric: np.ndarray,
+    seen: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    scale: np.ndarray,
+) -> None:
     """Update means, variances and scales by row ``i`` (West 1979)."""
-    numeric, seen, mean, variance, scale = s.numeric, s.seen, s.mean, s.variance, s.scale
     for k in range(len(numeric)):
         x = X[i, numeric[k]]
         if not abs(x) <= LIMIT:
@@ -122,12 +130,18 @@ def learn_scale(s: Any, X: np.ndarray, i: int, w: float) -> None:
 
 
 @inlined
-def read_row(s: Any, X: np.ndarray, i: int, values: np.ndarray, active: np.ndarray) -> None:
-    """Row ``i`` as standardised ``values`` [N], 0 where missing, and ``active`` columns [M], -1 where missing."""
-    numeric, nominal, offset, mean, scale = s.numeric, s.nominal, s.offset, s.mean, s.scale
+def read_numbers(
+    X: np.ndarray, i: int, numeric: np.ndarray, mean: np.ndarray, scale: np.ndarray, values: np.ndarray
+) -> None:
+    """Standardised numbers of row ``i``, 0 where missing, into ``values`` [N]."""
     for k in range(len(numeric)):
         x = X[i, numeric[k]]
         values[k] = (x - mean[k]) * scale[k] if abs(x) <= LIMIT else 0.0
+
+
+@inlined
+def read_categories(X: np.ndarray, i: int, nominal: np.ndarray, offset: np.ndarray, active: np.ndarray) -> None:
+    """Columns of row ``i``'s categories, -1 where missing or never seen, into ``active`` [M]."""
     for m in range(len(nominal)):
         x = X[i, nominal[m]]
         inside = 0.0 <= x < offset[m + 1] - offset[m]
@@ -135,9 +149,8 @@ def read_row(s: Any, X: np.ndarray, i: int, values: np.ndarray, active: np.ndarr
 
 
 @inlined
-def score(s: Any, row: int, values: np.ndarray, active: np.ndarray) -> float:
+def score(coefficient: np.ndarray, row: int, values: np.ndarray, active: np.ndarray) -> float:
     """Intercept plus coefficients times the row."""
-    coefficient = s.coefficient
     result: float = coefficient[row, 0]
     for k in range(len(values)):
         result += coefficient[row, 1 + k] * values[k]
@@ -157,119 +170,124 @@ def shrunk(x: float, amount: float) -> float:
 
 
 @inlined
-def sgd(s: Any, row: int, j: int, gradient: float, rate: float, options: np.ndarray) -> None:
-    """Forward-backward splitting (Duchi and Singer 2009); without l1, plain gradient descent."""
-    weight = s.coefficient[row, j]
-    weight -= rate * (gradient + options[L2] * weight)
-    s.coefficient[row, j] = shrunk(weight, rate * options[L1])
-
-
-@inlined
-def adagrad(s: Any, row: int, j: int, gradient: float, rate: float, options: np.ndarray) -> None:
-    """AdaGrad, the diagonal version with composite mirror descent (Duchi, Hazan and Singer 2011)."""
-    weight = s.coefficient[row, j]
-    gradient += options[L2] * weight
-    s.squares[row, j] += gradient * gradient
-    own_rate = rate / math.sqrt(s.squares[row, j] + EPSILON)
-    s.coefficient[row, j] = shrunk(weight - own_rate * gradient, own_rate * options[L1])
-
-
-@inlined
-def ftrl(s: Any, row: int, j: int, gradient: float, rate: float, options: np.ndarray) -> None:
-    """FTRL-Proximal (McMahan et al. 2013, algorithm 1); ``rate`` is the paper's alpha."""
-    if gradient == 0.0:
-        return
-    before = math.sqrt(s.squares[row, j])
-    s.squares[row, j] += gradient * gradient
-    after = math.sqrt(s.squares[row, j])
-    s.dual[row, j] += gradient - (after - before) / rate * s.coefficient[row, j]
-    s.coefficient[row, j] = -shrunk(s.dual[row, j], options[L1]) / ((options[BETA] + after) / rate + options[L2])
-
-
-@inlined
-def descend(s: Any, row: int, gradient: float, values: np.ndarray, active: np.ndarray) -> None:
-    """One step of the optimizer against the ``gradient`` of the loss by the row's score."""
-    options = s.options
-    optimizer = int(options[OPTIMIZER])
-    decay = math.sqrt(s.numbers[STEPS] + 1.0) if options[DECAYS] > 0.0 else 1.0
-    rate = options[RATE] / decay
-    s.coefficient[row, 0] -= options[INTERCEPT_RATE] / decay * gradient
-    if optimizer == SGD:
-        for k in range(len(values)):
-            sgd(s, row, 1 + k, gradient * values[k], rate, options)
-        for j in active:
-            if j >= 0:
-                sgd(s, row, j, gradient, rate, options)
-    elif optimizer == ADAGRAD:
-        for k in range(len(values)):
-            adagrad(s, row, 1 + k, gradient * values[k], rate, options)
-        for j in active:
-            if j >= 0:
-                adagrad(s, row, j, gradient, rate, options)
-    else:
-        for k in range(len(values)):
-            ftrl(s, row, 1 + k, gradient * values[k], rate, options)
-        for j in active:
-            if j >= 0:
-                ftrl(s, row, j, gradient, rate, options)
-
-
-@inlined
 def clipped(gradient: float, most: float) -> float:
     """``gradient`` within ``-most … most``."""
     return min(max(gradient, -most), most)
+
+
+@inlined
+def decay(options: np.ndarray, steps: int) -> float:
+    """What the schedule divides the rates by after ``steps`` rows."""
+    return math.sqrt(steps + 1.0) if options[DECAYS] > 0.0 else 1.0
+
+
+@inlined
+def sgd(weight: float, gradient: float, rate: float, options: np.ndarray) -> float:
+    """The new weight: forward-backward splitting (Duchi and Singer 2009); without l1, plain gradient descent."""
+    return shrunk(weight - rate * (gradient + options[L2] * weight), rate * options[L1])
+
+
+@inlined
+def adagrad(
+    weight: float, squares: np.ndarray, row: int, j: int, gradient: float, rate: float, options: np.ndarray
+) -> float:
+    """The new weight: AdaGrad by composite mirror descent (Duchi, Hazan and Singer 2011)."""
+    gradient += options[L2] * weight
+    squares[row, j] += gradient * gradient
+    own_rate = rate / math.sqrt(squares[row, j] + EPSILON)
+    return shrunk(weight - own_rate * gradient, own_rate * options[L1])
+
+
+@inlined
+def ftrl(
+    weight: float,
+    squares: np.ndarray,
+    dual: np.ndarray,
+    row: int,
+    j: int,
+    gradient: float,
+    rate: float,
+    options: np.ndarray,
+) -> float:
+    """The new weight: FTRL-Proximal (McMahan et al. 2013, algorithm 1); ``rate`` is the paper's alpha."""
+    if gradient == 0.0:
+        return weight
+    before = math.sqrt(squares[row, j])
+    squares[row, j] += gradient * gradient
+    after = math.sqrt(squares[row, j])
+    dual[row, j] += gradient - (after - before) / rate * weight
+    return -shrunk(dual[row, j], options[L1]) / ((options[BETA] + after) / rate + options[L2])
+
+
+@inlined
+def descend(
+    options: np.ndarray,
+    steps: int,
+    coefficient: np.ndarray,
+    squares: np.ndarray,
+    dual: np.ndarray,
+    row: int,
+    gradient: float,
+    values: np.ndarray,
+    active: np.ndarray,
+) -> None:
+    """One step of the optimizer against the ``gradient`` of the loss by the score of a row."""
+    optimizer = int(options[OPTIMIZER])
+    rate = options[RATE] / decay(options, steps)
+    weight = coefficient[row]
+    weight[0] -= options[INTERCEPT_RATE] / decay(options, steps) * gradient
+    if optimizer == SGD:
+        for k in range(len(values)):
+            weight[1 + k] = sgd(weight[1 + k], gradient * values[k], rate, options)
+        for j in active:
+            if j >= 0:
+                weight[j] = sgd(weight[j], gradient, rate, options)
+    elif optimizer == ADAGRAD:
+        for k in range(len(values)):
+            weight[1 + k] = adagrad(weight[1 + k], squares, row, 1 + k, gradient * values[k], rate, options)
+        for j in active:
+            if j >= 0:
+                weight[j] = adagrad(weight[j], squares, row, j, gradient, rate, options)
+    else:
+        for k in range(len(values)):
+            weight[1 + k] = ftrl(weight[1 + k], squares, dual, row, 1 + k, gradient * values[k], rate, options)
+        for j in active:
+            if j >= 0:
+                weight[j] = ftrl(weight[j], squares, dual, row, j, gradient, rate, options)
 
 
 # -- classification ----------------------------------------------------------------------------------------------------
 
 
 @inlined
-def probabilities(s: Any, known: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray) -> int:
+def probabilities(
+    coefficient: np.ndarray, known: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray
+) -> int:
     """Fill in each row's probability, given that ``known`` classes have been learned; returns the number of rows.
 
     Up to two classes the model is the sigmoid: row 0, of the class learned first, stays at score 0. From the third on
     every row has its score. With a single class learned, row 1 stands for whatever comes second.
     """
     if known > 2:
-        softmax(s, known, values, active, proba)
+        softmax(coefficient, known, values, active, proba)
         return known
-    proba[1] = 1.0 / (1.0 + math.exp(-score(s, 1, values, active)))
+    proba[1] = 1.0 / (1.0 + math.exp(-score(coefficient, 1, values, active)))
     proba[0] = 1.0 - proba[1]
     return 2
 
 
 @kernel
-def softmax(s: Any, rows: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray) -> None:
+def softmax(coefficient: np.ndarray, rows: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray) -> None:
     """Probabilities of three classes and more."""
     greatest, total = -np.inf, 0.0
     for row in range(rows):
-        proba[row] = score(s, row, values, active)
+        proba[row] = score(coefficient, row, values, active)
         greatest = max(greatest, proba[row])
     for row in range(rows):
         proba[row] = math.exp(proba[row] - greatest)
         total += proba[row]
     for row in range(rows):
         proba[row] /= total
-
-
-@kernel
-def learn_label(
-    s: Any, X: np.ndarray, i: int, label: int, w: float, values: np.ndarray, active: np.ndarray, proba: np.ndarray
-) -> None:
-    """One step against the gradient of the log loss of row ``i``."""
-    numbers, row_of, options = s.numbers, s.row_of, s.options
-    if row_of[label] < 0:
-        row_of[label] = numbers[KNOWN]
-        s.class_of[numbers[KNOWN]] = label
-        numbers[KNOWN] += 1
-    if options[STANDARDIZE] > 0.0:
-        learn_scale(s, X, i, w)
-    read_row(s, X, i, values, active)
-    rows = probabilities(s, numbers[KNOWN], values, active, proba)
-    proba[row_of[label]] -= 1.0
-    for row in range(1 if rows == 2 else 0, rows):
-        descend(s, row, clipped(proba[row] * w, options[CLIP]), values, active)
-    numbers[STEPS] += 1
 
 
 @inlined
@@ -287,27 +305,42 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, y, weight, schedule = work.X, work.y, work.weight, work.schedule
     prediction, proba = work.prediction, work.proba
-    width = len(s.numeric) + len(s.nominal)
-    if X.shape[1] < width:
-        X = widened(X, width)
-    values, active = np.empty(len(s.numeric)), np.empty(len(s.nominal), np.int64)
-    by_row = np.empty(len(s.row_of))
+    options, numbers, class_of, row_of = s.options, s.numbers, s.class_of, s.row_of
+    numeric, nominal, offset = s.numeric, s.nominal, s.offset
+    seen, mean, variance, scale = s.seen, s.mean, s.variance, s.scale
+    coefficient, squares, dual = s.coefficient, s.squares, s.dual
+    if X.shape[1] < len(numeric) + len(nominal):
+        X = widened(X, len(numeric) + len(nominal))
+    values, active, by_row = np.empty(len(numeric)), np.empty(len(nominal), np.int64), np.empty(len(row_of))
     for step in range(start, len(schedule)):
         i = schedule[step]
-        if i < 0:
-            if y[~i] >= 0 and weight[~i] > 0.0:
-                learn_label(s, X, ~i, y[~i], weight[~i], values, active, by_row)
+        learns = i < 0
+        if learns:
+            i = ~i
+            if y[i] < 0 or weight[i] <= 0.0:
+                continue
+            if row_of[y[i]] < 0:
+                row_of[y[i]] = numbers[KNOWN]
+                class_of[numbers[KNOWN]] = y[i]
+                numbers[KNOWN] += 1
+            if options[STANDARDIZE] > 0.0:
+                learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
+        known = numbers[KNOWN]
+        read_numbers(X, i, numeric, mean, scale, values)
+        read_categories(X, i, nominal, offset, active)
+        rows = probabilities(coefficient, known, values, active, by_row)
+        if learns:
+            by_row[row_of[y[i]]] -= 1.0
+            for row in range(1 if rows == 2 else 0, rows):
+                gradient = clipped(by_row[row] * weight[i], options[CLIP])
+                descend(options, numbers[STEPS], coefficient, squares, dual, row, gradient, values, active)
+            numbers[STEPS] += 1
             continue
-        known = s.numbers[KNOWN]
-        prediction[i] = s.class_of[0] if known else -1
-        if known > 1:
-            read_row(s, X, i, values, active)
-            probabilities(s, known, values, active, by_row)
-            prediction[i] = most_likely(s.class_of, known, by_row)
+        prediction[i] = most_likely(class_of, known, by_row)
         if len(proba):
             proba[i] = 0.0
             for row in range(known):
-                proba[i, s.class_of[row]] = by_row[row] if known > 1 else 1.0
+                proba[i, class_of[row]] = by_row[row] if known > 1 else 1.0
     return len(schedule)
 
 
@@ -325,24 +358,47 @@ def slope(options: np.ndarray, error: float) -> float:
     return 1.0 if error > 0.0 else -1.0
 
 
+@inlined
+def furthest(options: np.ndarray, steps: int, error: float, values: np.ndarray, active: np.ndarray) -> float:
+    """The gradient whose step by SGD carries the prediction just to the target: a larger one would overshoot."""
+    square = 0.0
+    for value in values:
+        square += value * value
+    for j in active:
+        square += 1.0 if j >= 0 else 0.0
+    reach = (options[RATE] * square + options[INTERCEPT_RATE]) / decay(options, steps)
+    return abs(error) / reach if reach > 0.0 else np.inf
+
+
 @kernel
 def advance_regression(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, y, weight, schedule, prediction = work.X, work.y, work.weight, work.schedule, work.prediction
-    width = len(s.numeric) + len(s.nominal)
-    if X.shape[1] < width:
-        X = widened(X, width)
-    options, values, active = s.options, np.empty(len(s.numeric)), np.empty(len(s.nominal), np.int64)
+    options, numbers, numeric, nominal, offset = s.options, s.numbers, s.numeric, s.nominal, s.offset
+    seen, mean, variance, scale = s.seen, s.mean, s.variance, s.scale
+    coefficient, squares, dual = s.coefficient, s.squares, s.dual
+    if X.shape[1] < len(numeric) + len(nominal):
+        X = widened(X, len(numeric) + len(nominal))
+    values, active = np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     for step in range(start, len(schedule)):
         i = schedule[step]
-        if i >= 0:
-            read_row(s, X, i, values, active)
-            prediction[i] = score(s, 0, values, active)
-        elif abs(y[~i]) <= LIMIT and weight[~i] > 0.0:
+        learns = i < 0
+        if learns:
+            i = ~i
+            if not abs(y[i]) <= LIMIT or weight[i] <= 0.0:
+                continue
             if options[STANDARDIZE] > 0.0:
-                learn_scale(s, X, ~i, weight[~i])
-            read_row(s, X, ~i, values, active)
-            gradient = slope(options, score(s, 0, values, active) - y[~i])
-            descend(s, 0, clipped(gradient * weight[~i], options[CLIP]), values, active)
-            s.numbers[STEPS] += 1
+                learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
+        read_numbers(X, i, numeric, mean, scale, values)
+        read_categories(X, i, nominal, offset, active)
+        result = score(coefficient, 0, values, active)
+        if learns:
+            error, most = result - y[i], options[CLIP]
+            if options[LOSS] == SQUARED and options[OPTIMIZER] == SGD:
+                most = min(most, furthest(options, numbers[STEPS], error, values, active))
+            gradient = clipped(slope(options, error) * weight[i], most)
+            descend(options, numbers[STEPS], coefficient, squares, dual, 0, gradient, values, active)
+            numbers[STEPS] += 1
+        else:
+            prediction[i] = result
     return len(schedule)
