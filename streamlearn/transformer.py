@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -94,7 +95,11 @@ class Transformer(ArrayLearner, river.base.Transformer):
             if self._live is None:
                 return dict(x)
             out = self._transform(self._encode([x], grow=False), predicting(1))
-            return self._live.decode_row(out[0])
+            return {  # categories as they came: the schema may not know them yet
+                f.name: value if f.kind == "numeric" else x[f.name]
+                for f, value in zip(self._live.fields, out[0].tolist(), strict=True)
+                if not math.isnan(value)
+            }
 
     def transform_many(self, X: Any) -> np.ndarray:
         """The transformed rows, float64 [n, d]; ``X`` as in `learn_many`."""

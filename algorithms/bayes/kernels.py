@@ -26,7 +26,7 @@ SQRT_TAU = math.sqrt(TAU)
 UNDECIDED = -1
 MARGIN = 1e-9  # a lead in log votes above all rounding errors, with MARGIN_PER_FIELD
 MARGIN_PER_FIELD = 1e-12
-UNDERFLOW = 600.0  # partial products stay above exp(-600) / MOST_WEIGHT, within the normal numbers
+UNDERFLOW = 1e9  # partial products stay above exp(-600) / MOST_WEIGHT, within the normal numbers
 MOST_WEIGHT = 1e40
 LEAST_LIKELIHOOD = 1e-290
 
@@ -50,7 +50,7 @@ class BayesArrays(NamedTuple):
         Highest class learned, plus 1.
     total : float64 [1]
         Weight learned in all.
-    count : float64 [C]
+    class_weight : float64 [C]
         Weight learned of each class.
     weight, mean, spread : float64 [C, N]
         Weight, mean and sum of squared deviations of the values learned.
@@ -78,7 +78,7 @@ class BayesArrays(NamedTuple):
     observed: np.ndarray
     known: np.ndarray
     total: np.ndarray
-    count: np.ndarray
+    class_weight: np.ndarray
     weight: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
@@ -105,7 +105,7 @@ def make_bayes(a: BayesArrays) -> Any:
         a.observed,
         a.known,
         a.total,
-        a.count,
+        a.class_weight,
         a.weight,
         a.mean,
         a.spread,
@@ -146,7 +146,7 @@ def density(x: float, weight: float, mean: float, spread: float) -> float:
 @kernel
 def vote(s: Any, X: np.ndarray, i: int, c: int) -> float:
     """The vote of class ``c`` for row ``i``: the plain product, field by field."""
-    result: float = s.count[c] / s.total[0]
+    result: float = s.class_weight[c] / s.total[0]
     for field in range(len(s.place)):
         x, k = X[i, field], s.place[field]
         if result == 0.0:
@@ -249,7 +249,7 @@ def squared_distance(values: np.ndarray, mean: np.ndarray, precision: np.ndarray
 @kernel
 def learn(s: Any, X: np.ndarray, i: int, c: int, w: float) -> None:
     """Learn row ``i`` with class ``c`` and weight ``w > 0``."""
-    s.count[c] += w
+    s.class_weight[c] += w
     s.total[0] += w
     s.known[0] = max(s.known[0], c + 1)
     if len(s.nominal):
@@ -319,7 +319,7 @@ def cache_constants(s: Any, c: int) -> None:
             only_product |= size < TINY and size != 0.0
     peak = -0.5 * (log_high + math.log(high))
     s.log_peak[c] = peak
-    s.log_constant[c] = math.log(s.count[c]) + peak - 0.5 * (log_low + math.log(low))
+    s.log_constant[c] = math.log(s.class_weight[c]) + peak - 0.5 * (log_low + math.log(low))
     if only_product or peak >= UNDERFLOW:
         s.log_constant[c] = np.nan
 
@@ -339,7 +339,7 @@ def advance(s: Any, work: Any, start: int) -> int:
     prediction, proba = work.prediction, work.proba
     if X.shape[1] < len(s.place):
         X = widened(X, len(s.place))
-    values, votes = np.empty(len(s.numeric)), np.empty(len(s.count))
+    values, votes = np.empty(len(s.numeric)), np.empty(len(s.class_weight))
     for step in range(start, len(schedule)):
         i = schedule[step]
         if i < 0:

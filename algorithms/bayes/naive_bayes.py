@@ -74,7 +74,7 @@ class NaiveBayes(Classifier):
             "observed": (np.bool_, (N + M,)),
             "known": (np.int64, (1,)),
             "total": (np.float64, (1,)),
-            "count": (np.float64, (C,)),
+            "class_weight": (np.float64, (C,)),
             "weight": (np.float64, (C, N)),
             "mean": (np.float64, (C, N)),
             "spread": (np.float64, (C, N)),

@@ -1,4 +1,4 @@
-"""Kernels of the linear models: rows as standardised numbers and active categories, scores, and the optimizers' steps."""
+"""Kernels of the linear models: rows as standardised numbers and active categories, scores, optimizers' steps."""
 
 from __future__ import annotations
 
@@ -131,12 +131,20 @@ def learn_scale(
 
 @inlined
 def read_numbers(
-    X: np.ndarray, i: int, numeric: np.ndarray, mean: np.ndarray, scale: np.ndarray, values: np.ndarray
+    X: np.ndarray,
+    i: int,
+    numeric: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    values: np.ndarray,
+    present: np.ndarray,
 ) -> None:
-    """Standardised numbers of row ``i``, 0 where missing, into ``values`` [N]."""
+    """Standardised numbers of row ``i`` into ``values`` [N], with 1 in ``present`` [N]; 0 in both where missing."""
     for k in range(len(numeric)):
         x = X[i, numeric[k]]
-        values[k] = (x - mean[k]) * scale[k] if abs(x) <= LIMIT else 0.0
+        here = abs(x) <= LIMIT
+        values[k] = (x - mean[k]) * scale[k] if here else 0.0
+        present[k] = 1.0 if here else 0.0
 
 
 @inlined
@@ -182,20 +190,20 @@ def decay(options: np.ndarray, steps: int) -> float:
 
 
 @inlined
-def sgd(weight: float, gradient: float, rate: float, options: np.ndarray) -> float:
+def sgd(weight: float, gradient: float, rate: float, l1: float, l2: float) -> float:
     """The new weight: forward-backward splitting (Duchi and Singer 2009); without l1, plain gradient descent."""
-    return shrunk(weight - rate * (gradient + options[L2] * weight), rate * options[L1])
+    return shrunk(weight - rate * (gradient + l2 * weight), rate * l1)
 
 
 @inlined
 def adagrad(
-    weight: float, squares: np.ndarray, row: int, j: int, gradient: float, rate: float, options: np.ndarray
+    weight: float, squares: np.ndarray, row: int, j: int, gradient: float, rate: float, l1: float, l2: float
 ) -> float:
     """The new weight: AdaGrad by composite mirror descent (Duchi, Hazan and Singer 2011)."""
-    gradient += options[L2] * weight
+    gradient += l2 * weight
     squares[row, j] += gradient * gradient
     own_rate = rate / math.sqrt(squares[row, j] + EPSILON)
-    return shrunk(weight - own_rate * gradient, own_rate * options[L1])
+    return shrunk(weight - own_rate * gradient, own_rate * l1)
 
 
 @inlined
@@ -216,7 +224,8 @@ def ftrl(
     squares[row, j] += gradient * gradient
     after = math.sqrt(squares[row, j])
     dual[row, j] += gradient - (after - before) / rate * weight
-    return -shrunk(dual[row, j], options[L1]) / ((options[BETA] + after) / rate + options[L2])
+    slowness: float = (options[BETA] + after) / rate + options[L2]
+    return -shrunk(dual[row, j], options[L1]) / slowness
 
 
 @inlined
@@ -229,31 +238,33 @@ def descend(
     row: int,
     gradient: float,
     values: np.ndarray,
+    present: np.ndarray,
     active: np.ndarray,
 ) -> None:
-    """One step of the optimizer against the ``gradient`` of the loss by the score of a row."""
-    optimizer = int(options[OPTIMIZER])
+    """One step of the optimizer against the ``gradient`` of the loss by the score, on what the row has."""
+    optimizer, l1, l2 = int(options[OPTIMIZER]), options[L1], options[L2]
     rate = options[RATE] / decay(options, steps)
-    weight = coefficient[row]
-    weight[0] -= options[INTERCEPT_RATE] / decay(options, steps) * gradient
+    w = coefficient[row]
+    w[0] -= options[INTERCEPT_RATE] / decay(options, steps) * gradient
     if optimizer == SGD:
         for k in range(len(values)):
-            weight[1 + k] = sgd(weight[1 + k], gradient * values[k], rate, options)
+            w[1 + k] = sgd(w[1 + k], gradient * values[k], rate, present[k] * l1, present[k] * l2)
         for j in active:
             if j >= 0:
-                weight[j] = sgd(weight[j], gradient, rate, options)
+                w[j] = sgd(w[j], gradient, rate, l1, l2)
     elif optimizer == ADAGRAD:
         for k in range(len(values)):
-            weight[1 + k] = adagrad(weight[1 + k], squares, row, 1 + k, gradient * values[k], rate, options)
+            j = 1 + k
+            w[j] = adagrad(w[j], squares, row, j, gradient * values[k], rate, present[k] * l1, present[k] * l2)
         for j in active:
             if j >= 0:
-                weight[j] = adagrad(weight[j], squares, row, j, gradient, rate, options)
+                w[j] = adagrad(w[j], squares, row, j, gradient, rate, l1, l2)
     else:
         for k in range(len(values)):
-            weight[1 + k] = ftrl(weight[1 + k], squares, dual, row, 1 + k, gradient * values[k], rate, options)
+            w[1 + k] = ftrl(w[1 + k], squares, dual, row, 1 + k, gradient * values[k], rate, options)
         for j in active:
             if j >= 0:
-                weight[j] = ftrl(weight[j], squares, dual, row, j, gradient, rate, options)
+                w[j] = ftrl(w[j], squares, dual, row, j, gradient, rate, options)
 
 
 # -- classification ----------------------------------------------------------------------------------------------------
@@ -311,7 +322,8 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
     if X.shape[1] < len(numeric) + len(nominal):
         X = widened(X, len(numeric) + len(nominal))
-    values, active, by_row = np.empty(len(numeric)), np.empty(len(nominal), np.int64), np.empty(len(row_of))
+    values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
+    by_row = np.empty(len(row_of))
     for step in range(start, len(schedule)):
         i = schedule[step]
         learns = i < 0
@@ -326,14 +338,14 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
             if options[STANDARDIZE] > 0.0:
                 learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
         known = numbers[KNOWN]
-        read_numbers(X, i, numeric, mean, scale, values)
+        read_numbers(X, i, numeric, mean, scale, values, present)
         read_categories(X, i, nominal, offset, active)
         rows = probabilities(coefficient, known, values, active, by_row)
         if learns:
             by_row[row_of[y[i]]] -= 1.0
             for row in range(1 if rows == 2 else 0, rows):
                 gradient = clipped(by_row[row] * weight[i], options[CLIP])
-                descend(options, numbers[STEPS], coefficient, squares, dual, row, gradient, values, active)
+                descend(options, numbers[STEPS], coefficient, squares, dual, row, gradient, values, present, active)
             numbers[STEPS] += 1
             continue
         prediction[i] = most_likely(class_of, known, by_row)
@@ -379,7 +391,7 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
     if X.shape[1] < len(numeric) + len(nominal):
         X = widened(X, len(numeric) + len(nominal))
-    values, active = np.empty(len(numeric)), np.empty(len(nominal), np.int64)
+    values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     for step in range(start, len(schedule)):
         i = schedule[step]
         learns = i < 0
@@ -389,7 +401,7 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
                 continue
             if options[STANDARDIZE] > 0.0:
                 learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
-        read_numbers(X, i, numeric, mean, scale, values)
+        read_numbers(X, i, numeric, mean, scale, values, present)
         read_categories(X, i, nominal, offset, active)
         result = score(coefficient, 0, values, active)
         if learns:
@@ -397,7 +409,7 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
             if options[LOSS] == SQUARED and options[OPTIMIZER] == SGD:
                 most = min(most, furthest(options, numbers[STEPS], error, values, active))
             gradient = clipped(slope(options, error) * weight[i], most)
-            descend(options, numbers[STEPS], coefficient, squares, dual, 0, gradient, values, active)
+            descend(options, numbers[STEPS], coefficient, squares, dual, 0, gradient, values, present, active)
             numbers[STEPS] += 1
         else:
             prediction[i] = result

@@ -16,8 +16,8 @@ class StandardScaler(Transformer):
     """Subtracts each numeric field's running mean and divides by its running standard deviation, as in River.
 
     Nominal fields pass through. A field that has not varied yet becomes 0. Missing values stay missing; they and
-    infinities, which pass through, are not learned, nor are numbers beyond ±1e100. A row of weight 2 counts as two rows;
-    weight 0 is not learned.
+    infinities, which pass through, are not learned, nor are numbers beyond ±1e100. A row of weight 2 counts as two
+    rows; weight 0 is not learned.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class StandardScaler(Transformer):
     >>> import streamlearn as sl
     >>> scaler = sl.StandardScaler()
     >>> for x in [8.0, 10.0, 12.0, 14.0]:
-    ...     scaler.learn_one({"x": x, "colour": "red"})
-    >>> scaler.transform_one({"x": 11.0, "colour": "red"})
-    {'x': 0.0, 'colour': 'red'}
+    ...     scaler.learn_one({"colour": "red", "x": x})
+    >>> scaler.transform_one({"colour": "red", "x": 11.0})
+    {'colour': 'red', 'x': 0.0}
     >>> scaler.transform_many([{"x": 11.0}, {"x": 8.0}]).round(3).tolist()
-    [[0.0, nan], [-1.342, nan]]
+    [[nan, 0.0], [nan, -1.342]]
     """
 
     _arrays_type = MomentsArrays
