@@ -125,7 +125,7 @@ class SklearnLearner(AdaptedLearner):
         All class labels, which scikit-learn wants to know before the first row; by default those that the schema
         declares.
     rows_per_step
-        1 tests and trains row by row; k > 1 predicts k rows, then learns them, which is faster and slightly pessimistic.
+        1 tests and trains row by row; k > 1 predicts k rows, then learns them: faster, and slightly pessimistic.
     """
 
     def __init__(

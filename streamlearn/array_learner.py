@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar, cast
@@ -10,11 +11,10 @@ import numpy as np
 import river.base
 
 from .batch import Batch
-from .compiled import address_of
 from .errors import InputError, StateError
 from .learner import Learner, Outputs
 from .schema import Schema, Shape
-from .work import WorkArrays, learning, make_work, predicting, test_then_train
+from .work import WorkArrays, learning, make_work, predicting, test_then_train, work_address
 
 Layout = dict[str, tuple[Any, tuple[int, ...]]]
 """For each array of a learner's state: its dtype and its shape."""
@@ -37,7 +37,9 @@ class ArrayLearner(Learner):
     _pack: ClassVar[Any]
     _advance: ClassVar[Any]
     _advance_one: ClassVar[Any] = None
-    """Optional: ``advance`` for single rows by address, ``(struct, work) -> done`` (see `compiled.by_address`)."""
+    """Optional, for speed: ``advance`` for one row, ``(struct, work) -> done`` by address (`compiled.by_address`)."""
+    _address_of: ClassVar[Any] = None
+    """Comes with it: the kernel that says where a struct lives."""
 
     # -- what a subclass gives ------------------------------------------------------------------------------------
 
@@ -85,7 +87,8 @@ class ArrayLearner(Learner):
 
     def _set(self, arrays: Any) -> None:
         self._arrays, self._struct = arrays, type(self)._pack(arrays)
-        self._address = address_of(self._struct)
+        if self._advance_one is not None:
+            self._address = self._address_of(self._struct)
 
     def state(self) -> dict[str, Any]:
         if self._live is None:
@@ -165,32 +168,39 @@ class ArrayLearner(Learner):
             self._run(operation.work, 1)
 
     def learn_one(self, x: Mapping[Hashable, Any], y: Any = None, w: float = 1.0) -> None:
+        if not 0.0 <= w < math.inf:
+            raise InputError(f"w must be a finite number >= 0, got {w}")
         with self._lock:
-            live = self._live
-            if live is None:
-                self._encode([x], grow=True)
+            live, row = self._live, self._row
+            if live is None or row is None or not live.encode_known_row(x, row.X):
+                row = self._row_with_news(x)
                 live = cast(Schema, self._live)
-            if not 0.0 <= w < float("inf"):
-                raise InputError(f"w must be a finite number >= 0, got {w}")
             version = live.version
-            row = self._row
-            try:
-                target = self._encode_one_target(y)
-                if len(x) != len(live.fields) or x.keys() != live._column.keys():
-                    live.add_fields(x)
-                if row is None or live.version != version:
-                    row = self._new_row()
-                live.encode_row(x, row.X, grow=True)
-            finally:  # whatever was added before an error: the arrays must have room for it
-                if live.version != version:
-                    self._fit()
-            if self._row is not row:
-                X = row.X
-                row = self._new_row()
+            target = self._encode_one_target(y)
+            if live.version != version:
+                self._fit()
+                X, row = row.X, self._new_row()
                 row.X[:] = X
             row.y[0] = target
             row.weight[0] = w
             self._run_one(row.learn)
+
+    def _row_with_news(self, x: Mapping[Hashable, Any]) -> _Row:
+        """Encode a row that may have new fields, new categories, or mistakes."""
+        if self._live is None:
+            self._encode([x], grow=True)
+        live = cast(Schema, self._live)
+        version = live.version
+        try:
+            live.add_fields(x)
+            X = np.empty((1, len(live.fields)))
+            live.encode_row(x, X, grow=True)
+        finally:  # whatever was added before an error: the arrays must have room for it
+            if live.version != version:
+                self._fit()
+        row = self._row or self._new_row()
+        row.X[:] = X
+        return row
 
     def _encode_one_target(self, y: Any) -> Any:
         """The core's form of one target."""
@@ -204,7 +214,7 @@ class _Operation:
 
     def __init__(self, arrays: WorkArrays) -> None:
         self.work = make_work(arrays)
-        self.address = address_of(self.work)
+        self.address = work_address(self.work)
 
 
 class _Row:

@@ -81,8 +81,8 @@ def _is_number(kind: pa.DataType) -> bool:
 def kinds_of_records(records: Sequence[Mapping[Hashable, Any]], *, all_missing: bool = True) -> dict[Hashable, Kind]:
     """Kinds by the first value of each field that is not missing, in the order in which those values come.
 
-    The order of a dict's keys means nothing, so the fields that one record brings are sorted by name. Fields without any
-    value are numeric, at the end; without ``all_missing`` they are left out.
+    The order of a dict's keys means nothing, so the fields that one record brings are sorted by name. Fields without
+    any value are numeric, at the end; without ``all_missing`` they are left out.
     """
     kinds: dict[Hashable, Kind] = {}
     undecided: dict[Hashable, Kind] = {}

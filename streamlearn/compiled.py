@@ -80,18 +80,18 @@ _intrinsic: Callable[[Callable[..., Any]], Any] = numba.extending.intrinsic
 
 
 @_intrinsic
-def _address_of(context: Any, struct_value: Any) -> Any:
+def address_of(context: Any, struct_value: Any) -> Any:
+    """In kernels: where a struct lives; good for as long as Python holds the struct.
+
+    Each module wraps it in a kernel of its own for its own structs: Numba's disk cache keeps all types of one kernel in
+    one file, and can't read that file any more when the package of one of the types is gone.
+    """
+
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = cgutils.create_struct_proxy(struct_value)(target, builder, value=arguments[0])
         return builder.ptrtoint(value.meminfo, cgutils.intp_t)
 
     return types.intp(struct_value), generate
-
-
-@kernel
-def address_of(struct_value: Any) -> int:
-    """Where a struct lives; good for as long as Python holds the struct."""
-    return int(_address_of(struct_value))
 
 
 def by_address(example: Callable[[], Any]) -> Any:

@@ -1,8 +1,8 @@
 """The file that holds a model: arrays in safetensors, everything else in a JSON manifest; nothing in it is executed.
 
-The file is an ordinary safetensors file. Its metadata have one key, ``streamlearn``, whose value is the manifest, a JSON
-object; wherever the saved structure has an array, the manifest has ``{"array": NAME}``. The manifest carries the SHA-256
-of itself (without the checksum) and of every array, so damage anywhere is noticed before anything is used.
+The file is an ordinary safetensors file. Its metadata have one key, ``streamlearn``, whose value is the manifest, a
+JSON object; wherever the saved structure has an array, the manifest has ``{"array": NAME}``. The manifest carries the
+SHA-256 of itself (without the checksum) and of every array, so damage is noticed before anything is used.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def loads(data: bytes) -> dict[str, Any]:
         raise StateError("not a file of streamlearn")
     if manifest["version"] > VERSION:
         raise StateError(
-            f"written by a newer streamlearn (file version {manifest['version']}, this one reads up to {VERSION}): upgrade"
+            f"written by a newer streamlearn (file version {manifest['version']}, this one reads {VERSION}): upgrade"
         )
     claimed = manifest.pop("sha256", None)
     if claimed != _checksum(manifest, arrays):

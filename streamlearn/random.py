@@ -29,7 +29,7 @@ def generator(seed: int, stream: int = 0) -> np.ndarray:
     --------
     >>> state = generator(42)
     >>> [round(float(uniform(state)), 4) for _ in range(3)]
-    [0.8143, 0.3188, 0.9838]
+    [0.8143, 0.3188, 0.9839]
     """
     x = (seed ^ (stream * 0xD1342543DE82EF95)) & _MASK
     words = []
@@ -92,7 +92,7 @@ def poisson(state: np.ndarray, mean: float) -> int:
     probability = math.exp(-mean)
     cumulative = probability
     k = 0
-    limit = max(100, 10 * int(math.ceil(mean)))
+    limit = max(100, 10 * math.ceil(mean))
     while cumulative <= u and k < limit:
         k += 1
         probability *= mean / k

@@ -103,9 +103,9 @@ class Schema:
     array([[ 0.,  2.],
            [ 1., nan]])
     >>> print(schema)
-    colour    nominal  red, blue
-    size      numeric
-    -> kind   nominal  (no class seen yet)
+    colour   nominal  red, blue
+    size     numeric
+    -> kind  nominal  (no class seen yet)
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class Schema:
         """Infer the fields from the first data: a dict or a list of them, a NumPy matrix, an Arrow batch or a frame.
 
         Numbers are numeric; strings, booleans and Arrow dictionaries are nominal; a column without any value is
-        numeric (a dict's key is then added when its first value comes). A table's columns keep their order; a dict's are
-        sorted by name, since the order of its keys means nothing. NumPy columns are named ``x0, x1, …``. A target of
+        numeric (a dict's key is then added when its first value comes). A table's columns keep their order; a dict's
+        are sorted by name, since the order of its keys means nothing. NumPy columns are named ``x0, x1, …``. A target of
         floats is numeric, any other nominal.
 
         Parameters
@@ -259,18 +259,29 @@ class Schema:
 
         With ``grow``, categories that the policy allows are added first; unknown fields are not (see `add_fields`).
         """
+        if not self.encode_known_row(x, out):
+            self._encode_row_with_care(x, out, grow, row)
+
+    def encode_known_row(self, x: Mapping[Hashable, Any], out: np.ndarray) -> bool:
+        """Write ``x`` into ``out``, float64 [1, d], if it has just the known fields and categories and nothing missing.
+
+        Returns
+        -------
+        bool
+            Whether it did; otherwise ``out`` may hold anything.
+        """
         try:
-            if len(x) == self._n:
-                values = self._get(x)
-                if self._nominal:
-                    values = list(values)
-                    for column, codes in self._nominal:
-                        values[column] = codes[values[column]]
-                self._pack(out, 0, *values)
-                return
+            if len(x) != self._n:
+                return False
+            values = self._get(x)
+            if self._nominal:
+                values = list(values)
+                for column, codes in self._nominal:
+                    values[column] = codes[values[column]]
+            self._pack(out, 0, *values)
         except (KeyError, TypeError, struct.error):
-            pass
-        self._encode_row_with_care(x, out, grow, row)
+            return False
+        return True
 
     def _encode_row_with_care(self, x: Mapping[Hashable, Any], out: np.ndarray, grow: bool, row: int) -> None:
         if not isinstance(x, Mapping):
@@ -323,7 +334,7 @@ class Schema:
 
     def add_fields(self, x: Mapping[Hashable, Any]) -> None:
         """Add the fields of ``x`` that are unknown, where the policy is to grow."""
-        if self.unknown != "grow" or len(x) <= self._n and all(name in self._column for name in x):
+        if self.unknown != "grow" or (len(x) <= self._n and all(name in self._column for name in x)):
             return
         known = self._column.keys() | self._roles
         new = {name: value for name, value in x.items() if name not in known}

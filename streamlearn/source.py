@@ -63,7 +63,7 @@ class Source(ABC):
             If the source can't go there.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sources have nothing to release
         """Release files and connections; polling afterwards is an error."""
 
     def batches(self, rows: int = ROWS_PER_BATCH, *, limit: int | None = None) -> Iterator[Batch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import river.base
@@ -14,7 +14,6 @@ from .batch import Batch
 from .compiled import kernel, struct
 from .errors import InputError
 from .learner import Outputs
-from .schema import Schema
 from .work import predicting
 
 

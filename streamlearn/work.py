@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import by_address, kernel, struct
+from .compiled import address_of, by_address, kernel, struct
 
 
 class WorkArrays(NamedTuple):
@@ -41,6 +41,12 @@ Work, WorkType = struct(WorkArrays)
 def make_work(arrays: WorkArrays) -> Any:
     """Pack the arrays of one call into the struct that kernels take."""
     return Work(arrays.X, arrays.y, arrays.weight, arrays.schedule, arrays.prediction, arrays.proba)
+
+
+@kernel
+def work_address(work: Any) -> int:
+    """Where a work lives."""
+    return int(address_of(work))
 
 
 def _example(kind: type[np.generic]) -> Any:

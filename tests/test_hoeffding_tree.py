@@ -79,8 +79,9 @@ def test_an_explanation_leads_to_the_prediction() -> None:
 
 def test_leaf_predictions_differ_as_they_say() -> None:
     scores = {
-        mode: sl.evaluate("electricity", sl.HoeffdingTreeClassifier(leaf_prediction=mode), metrics=["accuracy"])
-        .summary[0]["accuracy"]
+        mode: sl.evaluate(
+            "electricity", sl.HoeffdingTreeClassifier(leaf_prediction=mode), metrics=["accuracy"]
+        ).summary[0]["accuracy"]
         for mode in ("mc", "nb", "nba")
     }
     assert len(set(scores.values())) == 3

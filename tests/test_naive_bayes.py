@@ -86,6 +86,14 @@ def test_an_underflowing_product_is_class_0_and_uniform() -> None:
     assert model.predict_many(np.full((1, 3), 12.0)).tolist() == ["yes"]
 
 
+@pytest.mark.parametrize(("learned", "asked"), [(0.0, 1e-200), (1e-200, 0.0), (-2e-170, 3e-180)])
+def test_differences_whose_square_underflows_still_count(learned: float, asked: float) -> None:
+    model = sl.NaiveBayes(schema=sl.Schema.of(["a"], target="y"))
+    model.learn_many(np.array([[learned], [learned], [4.0], [5.0], [6.0]]), ["no", "no", "yes", "yes", "yes"])
+    assert model.predict_one({"a": learned}) == "no"
+    assert model.predict_one({"a": asked}) == "yes"
+
+
 def test_missing_and_infinite_values_are_skipped() -> None:
     model, same = sl.NaiveBayes(schema=schema()), sl.NaiveBayes(schema=schema())
     for x, y in [({"a": 1.0, "b": 2.0}, "no"), ({"a": 3.0, "b": 1.0}, "yes"), ({"a": 1.5, "b": 2.0}, "no")]:

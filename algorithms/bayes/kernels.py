@@ -18,7 +18,7 @@ import numpy as np
 from streamlearn.compiled import inlined, kernel, struct
 
 LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
-TINY = 1e-130  # squares of differences between numbers that are 0 or not below it don't underflow
+TINY = 0.0  # squares of differences between numbers that are 0 or not below it don't underflow
 HUGE = 1e300  # precision of a field that never varied: any difference ends the class's chances
 TAU = 2.0 * math.pi
 SQRT_TAU = math.sqrt(TAU)
@@ -26,7 +26,7 @@ SQRT_TAU = math.sqrt(TAU)
 UNDECIDED = -1
 MARGIN = 1e-9  # a lead in log votes above all rounding errors, with MARGIN_PER_FIELD
 MARGIN_PER_FIELD = 1e-12
-UNDERFLOW = 1e9  # partial products stay above exp(-600) / MOST_WEIGHT, within the normal numbers
+UNDERFLOW = 600.0  # partial products stay above exp(-600) / MOST_WEIGHT, within the normal numbers
 MOST_WEIGHT = 1e40
 LEAST_LIKELIHOOD = 1e-290
 

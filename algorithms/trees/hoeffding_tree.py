@@ -19,7 +19,7 @@ from .arrays import CRITERIA, DEEPEST, LEAF_MODES, HoeffdingTreeArrays, Sizes, m
 from .check import check_tree
 from .inspection import Explanation, TreeView
 from .kernels import advance
-from .one_row import advance_one
+from .one_row import advance_one, tree_address
 
 MIB = 2**20
 
@@ -85,7 +85,7 @@ class HoeffdingTreeClassifier(Classifier):
     >>> for batch in sl.open_stream("electricity").batches(limit=4000):
     ...     predictions = tree.test_then_train_many(batch)
     >>> tree.summary()
-    {'nodes': 9, 'leaves': 5, 'depth': 3}
+    {'nodes': 33, 'leaves': 22, 'depth': 5}
 
     References
     ----------
@@ -97,6 +97,7 @@ class HoeffdingTreeClassifier(Classifier):
     _pack = staticmethod(make_tree)
     _advance = staticmethod(advance)
     _advance_one = staticmethod(advance_one)
+    _address_of = staticmethod(tree_address)
 
     def __init__(
         self,
@@ -222,7 +223,7 @@ class HoeffdingTreeClassifier(Classifier):
 
     @property
     def feature_importances(self) -> dict[Hashable, float]:
-        """Each field's share of the merit of all splits, weighted by the rows that the split was decided on; sums to 1."""
+        """Each field's share of the merit of all splits, weighted by the rows they were decided on; sums to 1."""
         return self.view.importances()
 
     def to_text(self, max_depth: int | None = None) -> str:
@@ -267,6 +268,4 @@ class HoeffdingTreeClassifier(Classifier):
 
 def _room(shape: Shape) -> tuple[int, ...]:
     """Room for categories of each field: a power of two for a nominal one, 0 for a numeric one."""
-    return tuple(
-        capacity(n) if nominal else 0 for n, nominal in zip(shape.cardinality, shape.nominal, strict=True)
-    )
+    return tuple(capacity(n) if nominal else 0 for n, nominal in zip(shape.cardinality, shape.nominal, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,8 +11,18 @@ import numpy as np
 
 from streamlearn.schema import Schema
 
-from .arrays import ADAPTIVE, BAYES, BINARY, INACTIVE, LEAF, LEAF_MODE, N_NODES, NB_THRESHOLD, NUMERIC
-from .arrays import HoeffdingTreeArrays
+from .arrays import (
+    ADAPTIVE,
+    BAYES,
+    BINARY,
+    INACTIVE,
+    LEAF,
+    LEAF_MODE,
+    N_NODES,
+    NB_THRESHOLD,
+    NUMERIC,
+    HoeffdingTreeArrays,
+)
 from .kernels import find_path
 
 
@@ -197,7 +208,7 @@ class TreeView:
         """Follow the first row of ``X``, float64 [n, d], down the tree."""
         path = find_path(tree, X, 0).tolist()
         tests = []
-        for above, below in zip(path[:-1], path[1:], strict=True):
+        for above, below in itertools.pairwise(path):
             tests += [branch.test for branch in self.branches(above) if branch.child == below]
         end = path[-1]
         return Explanation(
@@ -212,5 +223,3 @@ class TreeView:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-

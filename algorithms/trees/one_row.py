@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from streamlearn.compiled import by_address, kernel
+from typing import Any
+
+from streamlearn.compiled import address_of, by_address, kernel
 from streamlearn.work import class_work_at
 
 from .arrays import allocate, make_tree, tree_options
 from .kernels import advance
 
 tree_at = by_address(lambda: make_tree(allocate((0,), 2, tree_options())))
+
+
+@kernel
+def tree_address(tree: Any) -> int:
+    """Where a tree lives."""
+    return int(address_of(tree))
 
 
 @kernel

@@ -146,9 +146,7 @@ def evaluate(
         if task == "regression":
             return _Contestant(label=label, seed=seed, learner=learner, metrics=RegressionMetrics(**settings))
         classes = source.schema.classes
-        measured = ClassificationMetrics(
-            **settings, declared=source.schema.classes_declared, n_classes=len(classes)
-        )
+        measured = ClassificationMetrics(**settings, declared=source.schema.classes_declared, n_classes=len(classes))
         return _Contestant(label=label, seed=seed, learner=learner, metrics=measured)
 
     contestants = [start(label, *seeded) for label, learner in named.items() for seeded in _seeded(learner, seeds)]

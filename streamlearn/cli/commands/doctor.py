@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 
 from ... import __version__, registry
-from ...errors import StreamlearnError
 from ...datasets import data_directory, datasets
+from ...errors import StreamlearnError
 from ..tables import is_here
 
 EXTRAS = {

@@ -101,7 +101,7 @@ def evaluate(
 
     Each row is predicted before it is learned. Example:
 
-    streamlearn evaluate --stream electricity --learner hoeffding_tree_classifier --learner naive_bayes --plot curves.png
+    streamlearn evaluate --stream electricity --learner hoeffding_tree_classifier --plot curves.png
     """
     given = {
         "stream": stream,

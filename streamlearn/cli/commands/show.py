@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from ...errors import OptionError, UnknownNameError
 from ..tables import is_here
 
 
-class Group(str, Enum):
+class Group(StrEnum):
     """What can be listed."""
 
     learners = "learners"
