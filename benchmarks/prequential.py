@@ -53,25 +53,26 @@ def run_all(entries: list[Entry], stream: Stream, folder: Path, repeat: int) -> 
 
 
 def entries_for(name: str, rows: int, options: argparse.Namespace) -> list[Entry]:
-    """Who runs on a stream: ours first, and once more on River's fewer rows, so that the two can be compared."""
-    river_rows = min(rows, options.river_rows)
+    """Who runs on a stream, ours first; Vowpal Wabbit brings learners of its own."""
+    entries: list[Entry] = []
     from_file = name.endswith(FROM_FILE)
-    entries = []
     for learner in options.learners:
         if from_file:
             keys = ["streamlearn-parquet", *(["moa", "moa-arff"] if "moa" in options.peers else [])]
-            entries += [Entry(name, key, learner, rows) for key in keys]
-            continue
-        entries += [
-            Entry(name, key, learner, rows) for key in ("streamlearn", "moa") if key in ("streamlearn", *options.peers)
-        ]
-        if "river" in options.peers:
-            if river_rows < rows:
-                entries.append(Entry(name, "streamlearn", learner, river_rows))
-            entries.append(Entry(name, "river", learner, river_rows))
+        else:
+            keys = ["streamlearn", *(key for key in ("moa", "capymoa") if key in options.peers)]
+        entries += [Entry(name, key, learner, rows) for key in keys]
+        if "river" in options.peers and not from_file:
+            entries += river_and_ours(name, learner, rows, options.river_rows)
     if "vw" in options.peers and not from_file:
         entries += [Entry(name, "vw", learner, rows) for learner in PEERS["vw"].learners]
     return entries
+
+
+def river_and_ours(name: str, learner: str, rows: int, river_rows: int) -> list[Entry]:
+    """River on the stream's head, and ours once more on just these rows, so that the two can be compared."""
+    river = Entry(name, "river", learner, min(rows, river_rows))
+    return [river] if rows <= river_rows else [Entry(name, "streamlearn", learner, river_rows), river]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -90,7 +91,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--learners", type=names_of(learners), default="hoeffding_tree,naive_bayes", help=f"of {', '.join(learners)}"
     )
-    parser.add_argument("--peers", type=names_of(["river", "moa", "vw"]), default="river,moa,vw", help="who competes")
+    parser.add_argument(
+        "--peers",
+        type=names_of(["river", "moa", "capymoa", "vw"]),
+        default="river,moa,vw",
+        help="of river, moa, capymoa, vw",
+    )
     parser.add_argument("--repeat", type=int, default=3, help="passes of each contestant, after its warm-up")
     parser.add_argument("--seed", type=int, default=1, help="of the synthetic streams")
     parser.add_argument("--json", type=Path, help="file for all numbers, with versions and command line")

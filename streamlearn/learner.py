@@ -108,10 +108,11 @@ class Learner(river.base.Estimator):
         SchemaError
             If the batch was encoded by a schema that does not continue the learner's own.
         InputError
-            If the schedule names a row that is not there.
+            If the schedule names a row that is not there, or the batch was made by hand and does not fit its schema.
         """
         with self._lock:
             self._accept(batch)
+            _check_batch(batch)
             n = len(batch)
             if schedule is not None and len(schedule) and not (-n <= schedule.min() and schedule.max() < n):
                 raise InputError(f"the schedule names rows outside 0 … {n - 1}")
@@ -353,6 +354,20 @@ class Learner(river.base.Estimator):
     @property
     def _multiclass(self) -> bool:  # what River's checks read
         return True
+
+
+def _check_batch(batch: Batch) -> None:
+    """Refuse a batch made by hand that would lead a kernel out of its arrays; two passes at memory speed."""
+    n, d = len(batch), len(batch.schema.fields)
+    if batch.X.shape != (n, d) or batch.X.dtype != np.float64:
+        raise InputError(f"the batch's X must be float64 [{n}, {d}], got {batch.X.dtype} {batch.X.shape}")
+    if batch.y is None or batch.schema.target_kind != "nominal" or not n:
+        return
+    if batch.y.shape != (n,) or batch.y.dtype != np.int64 or batch.y.max() >= len(batch.schema.classes):
+        raise InputError(
+            f"the batch's y must be class codes, int64 [{n}] below {len(batch.schema.classes)}, "
+            f"got {batch.y.dtype} {batch.y.shape} up to {batch.y.max()}"
+        )
 
 
 def _nbytes(value: Any) -> int:

@@ -154,8 +154,8 @@ class Schema:
 
         Numbers are numeric; strings, booleans and Arrow dictionaries are nominal; a column without any value is
         numeric (a dict's key is then added when its first value comes). A table's columns keep their order; a dict's
-        are sorted by name, since the order of its keys means nothing. NumPy columns are named ``x0, x1, …``. A target of
-        floats is numeric, any other nominal.
+        are sorted by name, since the order of its keys means nothing. NumPy columns are named ``x0, x1, …``. A target
+        of floats is numeric, any other nominal.
 
         Parameters
         ----------

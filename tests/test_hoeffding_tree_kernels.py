@@ -233,9 +233,12 @@ def made_up(draw_seed: int, n: int, odd: float, whole: bool) -> Rows:
 
 
 def in_some_order(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Each row is predicted, and learned at once or later; some are predicted twice, some never learned."""
-    if rng.random() < 0.5:
+    """Test, then train; or each row is learned twice and predicted in between; or at once or later, or never."""
+    kind = rng.integers(4)
+    if kind <= 1:
         return works.test_then_train(n)
+    if kind == 2:
+        return (np.arange(n)[:, None] ^ np.array([0, -1, 0, -1, 0])).ravel()  # i ^ -1 is ~i
     late = np.where(rng.random(n) < 0.5, 0, rng.integers(0, 20, n))
     times = [(2.0 * i, i) for i in range(n)] + [(2.0 * (i + late[i]) + 1.0, ~i) for i in range(n) if rng.random() < 0.9]
     times += [(2.0 * (i + late[i]) + 0.5, i) for i in range(n) if rng.random() < 0.1]

@@ -18,7 +18,7 @@ import numpy as np
 from streamlearn.compiled import inlined, kernel, struct
 
 LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
-TINY = 0.0  # squares of differences between numbers that are 0 or not below it don't underflow
+TINY = 1e-130  # squares of differences between numbers that are 0 or not below it don't underflow
 HUGE = 1e300  # precision of a field that never varied: any difference ends the class's chances
 TAU = 2.0 * math.pi
 SQRT_TAU = math.sqrt(TAU)

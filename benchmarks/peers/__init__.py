@@ -12,6 +12,7 @@ PEERS: Mapping[str, Peer] = MappingProxyType(
         "streamlearn-parquet": ours.PARQUET,
         "moa": moa.MEMORY,
         "moa-arff": moa.ARFF,
+        "capymoa": moa.CAPYMOA,
         "river": river.PEER,
         "vw": vw.PEER,
     }
