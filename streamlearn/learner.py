@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import threading
 from abc import abstractmethod
@@ -112,7 +113,7 @@ class Learner(river.base.Estimator):
         """
         with self._lock:
             self._accept(batch)
-            _check_batch(batch)
+            batch = _fitting(batch, cast(Schema, self._live))
             n = len(batch)
             if schedule is not None and len(schedule) and not (-n <= schedule.min() and schedule.max() < n):
                 raise InputError(f"the schedule names rows outside 0 … {n - 1}")
@@ -356,18 +357,23 @@ class Learner(river.base.Estimator):
         return True
 
 
-def _check_batch(batch: Batch) -> None:
-    """Refuse a batch made by hand that would lead a kernel out of its arrays; two passes at memory speed."""
-    n, d = len(batch), len(batch.schema.fields)
-    if batch.X.shape != (n, d) or batch.X.dtype != np.float64:
+def _fitting(batch: Batch, schema: Schema) -> Batch:
+    """The batch, made as wide as the schema is by now; refused if it would lead a kernel out of its arrays."""
+    n, d = len(batch), len(schema.fields)
+    if batch.X.ndim != 2 or batch.X.shape[1] > d or batch.X.dtype != np.float64:
         raise InputError(f"the batch's X must be float64 [{n}, {d}], got {batch.X.dtype} {batch.X.shape}")
-    if batch.y is None or batch.schema.target_kind != "nominal" or not n:
-        return
-    if batch.y.shape != (n,) or batch.y.dtype != np.int64 or batch.y.max() >= len(batch.schema.classes):
-        raise InputError(
-            f"the batch's y must be class codes, int64 [{n}] below {len(batch.schema.classes)}, "
-            f"got {batch.y.dtype} {batch.y.shape} up to {batch.y.max()}"
-        )
+    y = batch.y
+    if y is not None and schema.target_kind == "nominal" and n:
+        classes = len(schema.classes)
+        if y.shape != (n,) or y.dtype != np.int64 or y.max() >= classes:
+            raise InputError(
+                f"the batch's y must be class codes, int64 [{n}] below {classes}, got {y.dtype} {y.shape} up to {y.max()}"
+            )
+    if batch.X.shape[1] == d:
+        return batch
+    X = np.full((n, d), np.nan)  # rows encoded before the schema grew miss its new fields
+    X[:, : batch.X.shape[1]] = batch.X
+    return dataclasses.replace(batch, X=X)
 
 
 def _nbytes(value: Any) -> int:

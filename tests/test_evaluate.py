@@ -174,8 +174,10 @@ def test_positions_of_every_source_in_memory() -> None:
 def test_batches_made_by_hand_are_checked() -> None:
     schema = sl.Schema.of(["a", "b"], target="y", classes=["no", "yes"])
     model = sl.NaiveBayes(schema=schema)
-    for X, y in [(np.zeros((3, 1)), [0, 1, 0]), (np.zeros((3, 2)), [0, 1, 2]), (np.zeros((3, 2)), [0, 1])]:
+    for X, y in [(np.zeros((3, 3)), [0, 1, 0]), (np.zeros((3, 2)), [0, 1, 2]), (np.zeros((3, 2)), [0, 1])]:
         with pytest.raises(sl.InputError, match="the batch's"):
             model.process(sl.Batch(schema, X, np.array(y)))
     with pytest.raises(sl.InputError, match="rows outside"):
         model.process(sl.Batch(schema, np.zeros((3, 2)), np.array([0, 1, 0])), np.array([3]))
+    short = model.process(sl.Batch(schema, np.zeros((3, 1)), np.array([0, 1, 0])))  # the second field is missing
+    assert short.prediction.tolist() == [-1, 0, 0]
