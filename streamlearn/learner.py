@@ -196,7 +196,7 @@ class Learner(river.base.Estimator):
     def _encode(self, X: Any, y: Any = None, w: Any = None, *, grow: bool) -> Batch:
         if isinstance(X, Batch):
             self._accept(X)
-            return X
+            return _fitting(X, cast(Schema, self._live))
         if self._live is None:
             kind: Any = "numeric" if self.task == "regression" else "nominal"
             self._bind(Schema.infer(X, target_kind=kind))
@@ -367,7 +367,8 @@ def _fitting(batch: Batch, schema: Schema) -> Batch:
         classes = len(schema.classes)
         if y.shape != (n,) or y.dtype != np.int64 or y.max() >= classes:
             raise InputError(
-                f"the batch's y must be class codes, int64 [{n}] below {classes}, got {y.dtype} {y.shape} up to {y.max()}"
+                f"the batch's y must be class codes, int64 [{n}] below {classes}, "
+                f"got {y.dtype} {y.shape} up to {y.max()}"
             )
     if batch.X.shape[1] == d:
         return batch

@@ -144,7 +144,7 @@ def test_state_is_bounded(make: Maker) -> None:
 
 
 def test_no_memory_leaks(make: Maker) -> None:
-    """Ten thousand calls leave nothing behind."""
+    """A thousand calls leave nothing behind."""
     rows, labels, values = streams.drifting(50)
     y: list[Any] = values if make().task == "regression" else labels
     learner = make()
@@ -160,7 +160,7 @@ def test_no_memory_leaks(make: Maker) -> None:
                     learner.predict_one(x)
             gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
-        assert held[2] - held[1] < 20_000
+        assert held[2] - held[1] < 50_000  # 50 bytes a call: a buffer that is kept would be more, noise is less
     finally:
         tracemalloc.stop()
 
