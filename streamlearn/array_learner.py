@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -87,8 +88,7 @@ class ArrayLearner(Learner):
 
     def _set(self, arrays: Any) -> None:
         self._arrays, self._struct = arrays, type(self)._pack(arrays)
-        if self._advance_one is not None:
-            self._address = self._address_of(self._struct)
+        self._row = None  # its calls know the arrays
 
     def state(self) -> dict[str, Any]:
         if self._live is None:
@@ -157,24 +157,31 @@ class ArrayLearner(Learner):
     # -- one row, without any allocation --------------------------------------------------------------------------
 
     def _new_row(self) -> _Row:
-        """Buffers that fit the present schema."""
-        live = cast(Schema, self._live)
-        self._row = _Row(len(live.fields), self._outputs(1, True), self.task)
+        """Buffers that fit the present schema and the present arrays."""
+        self._row = _Row(cast(Schema, self._live), self._outputs(1, True), self.task, self._operation)
         return self._row
 
-    def _run_one(self, operation: _Operation) -> None:
-        """Let the kernel do one operation on the row in the buffers."""
-        if self._advance_one is None or not self._advance_one(self._address, operation.address):
-            self._run(operation.work, 1)
+    def _operation(self, work: Any) -> Callable[[], int]:
+        """A call that lets the kernel do the one operation of ``work``; it gives 0 where there was no room for it."""
+        if self._advance_one is None:
+            return partial(type(self)._advance, self._struct, work, 0)
+        return partial(type(self)._advance_one, self._address_of(self._struct), work_address(work))
+
+    def _known_row(self, x: Mapping[Hashable, Any]) -> _Row:
+        """Encode a row without growing the schema."""
+        row = self._row or self._new_row()
+        if not row.encode(x):
+            cast(Schema, self._live).encode_row(x, row.X, grow=False)
+        return row
 
     def learn_one(self, x: Mapping[Hashable, Any], y: Any = None, w: float = 1.0) -> None:
         if not 0.0 <= w < math.inf:
             raise InputError(f"w must be a finite number >= 0, got {w}")
         with self._lock:
-            live, row = self._live, self._row
-            if live is None or row is None or not live.encode_known_row(x, row.X):
+            row = self._row
+            if row is None or not row.encode(x):
                 row = self._row_with_news(x)
-                live = cast(Schema, self._live)
+            live: Any = self._live
             version = live.version
             target = self._encode_one_target(y)
             if live.version != version:
@@ -182,8 +189,10 @@ class ArrayLearner(Learner):
                 X, row = row.X, self._new_row()
                 row.X[:] = X
             row.y[0] = target
-            row.weight[0] = w
-            self._run_one(row.learn)
+            if w != row.w:
+                row.weight[0] = row.w = w
+            if not row.learn():
+                self._run(row.learn_work, 1)
 
     def _row_with_news(self, x: Mapping[Hashable, Any]) -> _Row:
         """Encode a row that may have new fields, new categories, or mistakes."""
@@ -204,36 +213,36 @@ class ArrayLearner(Learner):
 
     def _encode_one_target(self, y: Any) -> Any:
         """The core's form of one target."""
-        return cast(Schema, self._live).encode_label(y)
-
-
-class _Operation:
-    """One thing to do with the row in the buffers, packed once, and where it lives."""
-
-    __slots__ = ("address", "work")
-
-    def __init__(self, arrays: WorkArrays) -> None:
-        self.work = make_work(arrays)
-        self.address = work_address(self.work)
+        live: Any = self._live
+        return live.encode_label(y)
 
 
 class _Row:
-    """Buffers for one row, so that a call costs no allocation."""
+    """Buffers for one row and the calls that work on them, made once, so that a row costs no allocation."""
 
-    __slots__ = ("X", "learn", "outputs", "predict", "predict_proba", "weight", "y")
+    __slots__ = (
+        "X", "code", "encode", "learn", "learn_work", "predict", "predict_proba", "proba", "w", "weight", "works", "y"
+    )  # fmt: skip
 
-    def __init__(self, d: int, outputs: Outputs, task: str) -> None:
-        self.X = np.empty((1, d))
+    def __init__(
+        self, schema: Schema, outputs: Outputs, task: str, operation: Callable[[Any], Callable[[], int]]
+    ) -> None:
+        self.X = np.empty((1, len(schema.fields)))
         self.y = np.zeros(1, np.float64 if task == "regression" else np.int64)
-        self.weight = np.ones(1)
-        self.outputs = outputs
-        none = np.empty((0, 0))
-        self.predict = self._operation(predicting(1), none)
-        self.learn = self._operation(learning(1), none)
-        self.predict_proba = self._operation(predicting(1), none if outputs.proba is None else outputs.proba)
+        self.weight, self.w = np.ones(1), 1.0
+        self.proba = outputs.proba
+        self.encode = schema.row_encoder(self.X)
+        self.code = outputs.prediction.item
 
-    def _operation(self, schedule: np.ndarray, proba: np.ndarray) -> _Operation:
-        return _Operation(WorkArrays(self.X, self.y, self.weight, schedule, self.outputs.prediction, proba))
+        def pack(schedule: np.ndarray, proba: np.ndarray | None) -> Any:
+            asked = np.empty((0, 0)) if proba is None else proba
+            return make_work(WorkArrays(self.X, self.y, self.weight, schedule, outputs.prediction, asked))
+
+        self.learn_work = pack(learning(1), None)
+        # Operations may know their work by its address only: the row keeps it alive.
+        self.works = (pack(predicting(1), None), pack(predicting(1), outputs.proba))
+        self.learn = operation(self.learn_work)
+        self.predict, self.predict_proba = (operation(work) for work in self.works)
 
 
 class Classifier(ArrayLearner, river.base.Classifier):
@@ -246,19 +255,17 @@ class Classifier(ArrayLearner, river.base.Classifier):
             live = self._live
             if live is None:
                 return None
-            row = self._row or self._new_row()
-            live.encode_row(x, row.X, grow=False)
-            self._run_one(row.predict)
-            return live.decode_label(row.outputs.prediction.item())
+            row = self._known_row(x)
+            row.predict()
+            return live.decode_label(row.code())
 
     def predict_proba_one(self, x: Mapping[Hashable, Any], **kwargs: Any) -> dict[Any, float]:
         with self._lock:
             if self._live is None:
                 return {}
-            row = self._row or self._new_row()
-            self._live.encode_row(x, row.X, grow=False)
-            self._run_one(row.predict_proba)
-            return dict(zip(self._live.classes, cast(np.ndarray, row.outputs.proba)[0].tolist(), strict=True))
+            row = self._known_row(x)
+            row.predict_proba()
+            return dict(zip(self._live.classes, cast(np.ndarray, row.proba)[0].tolist(), strict=True))
 
 
 class Regressor(ArrayLearner, river.base.Regressor):
@@ -270,10 +277,9 @@ class Regressor(ArrayLearner, river.base.Regressor):
         with self._lock:
             if self._live is None:
                 return 0.0
-            row = self._row or self._new_row()
-            self._live.encode_row(x, row.X, grow=False)
-            self._run_one(row.predict)
-            return float(row.outputs.prediction.item())
+            row = self._known_row(x)
+            row.predict()
+            return float(row.code())
 
     def _encode_one_target(self, y: Any) -> float:
         if y is None:

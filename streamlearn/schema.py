@@ -259,29 +259,36 @@ class Schema:
 
         With ``grow``, categories that the policy allows are added first; unknown fields are not (see `add_fields`).
         """
-        if not self.encode_known_row(x, out):
+        if not self.row_encoder(out)(x):
             self._encode_row_with_care(x, out, grow, row)
 
-    def encode_known_row(self, x: Mapping[Hashable, Any], out: np.ndarray) -> bool:
-        """Write ``x`` into ``out``, float64 [1, d], if it has just the known fields and categories and nothing missing.
+    def row_encoder(self, out: np.ndarray) -> Callable[[Mapping[Hashable, Any]], bool]:
+        """A quick way to write dicts into ``out``, float64 [1, d], good until the schema gets a new field.
 
         Returns
         -------
-        bool
-            Whether it did; otherwise ``out`` may hold anything.
+        function
+            Writes a dict and returns True, if it has just the known fields and categories, and nothing is missing;
+            otherwise it returns False, and ``out`` may hold anything.
         """
-        try:
-            if len(x) != self._n:
+        n, get, pack, nominal = len(self.fields), self._get, self._pack, self._nominal
+
+        def encode(x: Mapping[Hashable, Any]) -> bool:
+            try:
+                if len(x) != n:
+                    return False
+                if nominal:
+                    values = list(get(x))
+                    for column, codes in nominal:
+                        values[column] = codes[values[column]]
+                    pack(out, 0, *values)
+                else:
+                    pack(out, 0, *get(x))
+            except (KeyError, TypeError, struct.error):
                 return False
-            values = self._get(x)
-            if self._nominal:
-                values = list(values)
-                for column, codes in self._nominal:
-                    values[column] = codes[values[column]]
-            self._pack(out, 0, *values)
-        except (KeyError, TypeError, struct.error):
-            return False
-        return True
+            return True
+
+        return encode
 
     def _encode_row_with_care(self, x: Mapping[Hashable, Any], out: np.ndarray, grow: bool, row: int) -> None:
         if not isinstance(x, Mapping):
