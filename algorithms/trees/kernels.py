@@ -9,7 +9,7 @@ its published figures depend on:
 - Instead of estimating bytes, growth ends for good when a split needs more than `MAX_NODES` nodes or a leaf needs more
   than `MAX_BLOCKS` blocks; the latter becomes inactive and learns counts only.
 - Infinite values are ignored by observers and votes alike; tests compare them as numbers.
-- The rule of two large branches holds for the Gini criterion too.
+- The rule of two large branches holds for the Gini criterion too, so that not to split has merit minus infinity there.
 """
 
 from __future__ import annotations

@@ -123,12 +123,11 @@ def impurity(vector: np.ndarray, length: int, criterion: int) -> float:
     """Entropy (bits) or Gini impurity of a class vector; 0 for an empty one."""
     weight = weight_of(vector, length)
     if criterion == GINI:
-        squares = 0.0
-        if weight > 0.0:
-            for c in range(length):
-                squares += (vector[c] / weight) * (vector[c] / weight)
-            return 1.0 - squares
-        return 0.0
+        gini = 1.0 if weight > 0.0 else 0.0
+        for c in range(length):
+            share = vector[c] / weight if weight > 0.0 else 0.0
+            gini -= share * share
+        return gini
     entropy, positive = 0.0, 0.0
     for c in range(length):
         d = vector[c]

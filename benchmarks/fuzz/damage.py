@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
@@ -264,7 +265,7 @@ def forge(data: bytes, rng: np.random.Generator) -> bytes:
     else:
         manifest["content"]["array"] = "type"
     manifest["sha256"] = container._checksum(manifest, arrays)
-    return bytes(safetensors.numpy.save(arrays, metadata={container.FORMAT: container.json.dumps(manifest)}))
+    return bytes(safetensors.numpy.save(arrays, metadata={container.FORMAT: json.dumps(manifest)}))
 
 
 # -- choosing ----------------------------------------------------------------------------------------------------------
@@ -273,11 +274,11 @@ def forge(data: bytes, rng: np.random.Generator) -> bytes:
 def damage(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
     """Damage a model file; the kind of damage, and the new bytes."""
     draw = rng.random()
-    if draw < 0.45:
+    if draw < 0.5:
         return _random(data, rng)
     for _ in range(ATTEMPTS):
         try:
-            return ("forged: container", forge(data, rng)) if draw < 0.5 else _hostile(data, rng)
+            return ("forged: container", forge(data, rng)) if draw < 0.55 else _hostile(data, rng)
         except (StateError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, UnicodeError):
             continue  # such an edit can't be written to a file at all
     raise RuntimeError(f"no edit of {ATTEMPTS} could be written")

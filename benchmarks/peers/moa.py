@@ -6,7 +6,7 @@ rows in memory. CapyMOA also has both evaluators compute the area under the ROC 
 takes far more time than learning. No other contestant computes it, so MOA runs without it; ``CAPYMOA`` keeps it.
 """
 
-# mypy: disable-error-code="import-untyped,import-not-found"
+# mypy: disable-error-code="import-untyped,import-not-found,no-untyped-call"
 
 from __future__ import annotations
 

@@ -56,8 +56,15 @@ def entropy(vector: Sequence[float]) -> float:
 
 
 def gini(vector: Sequence[float]) -> float:
+    """The squares are subtracted one by one, as in MOA; a power (``** 2``) could differ from them in the last bit."""
     weight = total(vector)
-    return 1.0 - total([(value / weight) ** 2 for value in vector]) if weight > 0.0 else 0.0
+    if weight <= 0.0:
+        return 0.0
+    result = 1.0
+    for value in vector:
+        share = value / weight
+        result -= share * share
+    return result
 
 
 def merit(before: list[float], branches: list[list[float]], criterion: str, min_fraction: float) -> float:
