@@ -63,6 +63,10 @@ class ArrayLearner(Learner):
         """More room where `_advance` stopped; only learners whose arrays grow with the stream need this."""
         raise StateError(f"{type(self).__name__} stopped in the middle of a batch: its state is damaged")
 
+    def _used(self, arrays: Any) -> Any:
+        """The part of the arrays that a state holds, without room whose size depends on more than the shape."""
+        return arrays
+
     def _check(self, arrays: Any, shape: Shape) -> None:
         """Refuse restored arrays that could lead a kernel astray; by default the layout is compared."""
         for name, (dtype, size) in self._layout(shape).items():
@@ -94,7 +98,7 @@ class ArrayLearner(Learner):
         if self._live is None:
             return {"schema": None, "arrays": None}
         arrays = {}
-        for name, array in self._arrays._asdict().items():
+        for name, array in self._used(self._arrays)._asdict().items():
             fields = array.dtype.names
             arrays[name] = {f: array[f].copy() for f in fields} if fields else array.copy()
         return {"schema": self._live.to_dict(), "arrays": arrays}

@@ -221,3 +221,12 @@ def first_bad_cell(X: np.ndarray, names: Sequence[Hashable]) -> SchemaError:
             except SchemaError as error:
                 return error
     return SchemaError("X is not a matrix of numbers")
+
+
+def first_bad_code(X: np.ndarray, cardinality: Sequence[int], nominal: Sequence[bool]) -> tuple[int, int] | None:
+    """Row and column of the first entry of a nominal column that is neither NaN nor a code 0 … cardinality - 1."""
+    from .codes import first_bad_cell as search
+
+    limits = np.where(nominal, np.asarray(cardinality, np.float64), np.nan)  # numeric columns have no limit
+    place = search(X, limits)
+    return None if place < 0 else divmod(place, X.shape[1])

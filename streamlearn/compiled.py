@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numba.extending
+import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.experimental import structref
@@ -118,3 +119,20 @@ def by_address(example: Callable[[], Any]) -> Any:
         return struct_type(types.intp), generate
 
     return _intrinsic(at)
+
+
+def _without_owner(context: Any, array: Any) -> Any:
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = target.make_array(array)(target, builder, arguments[0])
+        view.meminfo = view.meminfo.type(None)
+        view.parent = view.parent.type(None)
+        return view._getvalue()
+
+    return array(array), generate
+
+
+borrowed = cast(Callable[[np.ndarray], np.ndarray], _intrinsic(_without_owner))
+"""In a kernel: the same array without a reference, for loops in which counting references costs most of the time.
+
+The kernel's caller must hold a reference until the kernel returns: so it is for arguments and for arrays of a struct
+that is an argument, never for an array that the kernel allocated itself."""

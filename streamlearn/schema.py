@@ -474,15 +474,14 @@ class Schema:
             encoded = np.require(X, np.float64, ["C", "W", "A"])
         except (TypeError, ValueError):
             raise columns.first_bad_cell(X, self.names) from None
-        for column, codes in self._nominal:
-            values = encoded[:, column]
-            bad = ~(np.isnan(values) | ((values >= 0) & (values < len(codes)) & (values == np.floor(values))))
-            if bad.any():
-                row = int(bad.argmax())
-                raise SchemaError(
-                    f"row {row}: field {self.fields[column].name!r}: {values[row]!r} is not a category code "
-                    f"(0 … {len(codes) - 1}); pass dicts or a data frame to have categories encoded"
-                )
+        bad = columns.first_bad_code(encoded, self.shape.cardinality, self.shape.nominal) if self._nominal else None
+        if bad is not None:
+            row, column = bad
+            f = self.fields[column]
+            raise SchemaError(
+                f"row {row}: field {f.name!r}: {encoded[row, column]} is not a category code "
+                f"(0 … {len(f.categories) - 1}); pass dicts or a data frame to have categories encoded"
+            )
         return encoded
 
     def _encode_records(self, records: Sequence[Mapping[Hashable, Any]], grow: bool) -> Batch:

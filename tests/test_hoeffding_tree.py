@@ -92,9 +92,9 @@ def test_bounds_end_growth_but_not_learning() -> None:
     assert small.n_nodes <= 10
     shallow = trained(max_depth=1)
     assert shallow.height == 1
-    tiny = trained(max_size=0.001)
+    tiny = trained(max_active_leaves=3)
     assert tiny.n_nodes < trained().n_nodes
-    assert tiny.nbytes < 2 * 0.001 * 2**20 + 1000 * (64 + 8 * 2)
+    assert len(tiny.state()["arrays"]["numeric"]) <= 3
     for tree in (small, shallow, tiny):
         before = sum(tree.explain_one({"nswprice": 0.5}).counts.values())
         for _ in range(50):

@@ -117,7 +117,7 @@ def test_errors_name_the_field_and_the_row_and_change_nothing() -> None:
 def test_matrices_are_checked() -> None:
     schema = sl.Schema([sl.Field("u"), sl.Field("p", "nominal", ["a", "b"])])
     assert schema.encode(np.array([[1.0, 1.0], [2.0, math.nan]])).X.shape == (2, 2)
-    with pytest.raises(SchemaError, match=r"row 1: field 'p': .*2.0.* is not a category code"):
+    with pytest.raises(SchemaError, match=r"row 1: field 'p': 2.0 is not a category code"):
         schema.encode(np.array([[1.0, 1.0], [2.0, 2.0]]))
     with pytest.raises(SchemaError, match="matrix of 2 columns"):
         schema.encode(np.zeros((2, 3)))

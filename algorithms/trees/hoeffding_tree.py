@@ -21,8 +21,6 @@ from .inspection import Explanation, TreeView
 from .kernels import advance
 from .one_row import advance_one, tree_address
 
-MIB = 2**20
-
 
 class HoeffdingTreeClassifier(Classifier):
     """A decision tree that splits a leaf once enough rows prove which field is best, exactly as MOA's does.
@@ -32,7 +30,7 @@ class HoeffdingTreeClassifier(Classifier):
     equal, the leaf splits. Each row is seen once, and memory depends on the size of the tree only.
 
     Names and meaning of the parameters are River's, with MOA's defaults, so that figures equal MOA's to every digit
-    (River's own tree differs: see `max_share_to_split`; it estimates memory where this one counts).
+    (River's own tree differs: see `max_share_to_split`; it estimates memory where this one counts leaves).
 
     Parameters
     ----------
@@ -60,9 +58,10 @@ class HoeffdingTreeClassifier(Classifier):
         Whether a leaf that finds no split starts its statistics anew, as MOA's pre-pruning has it in effect.
     max_nodes : int >= 1
         A split that would need more nodes ends all growth; the tree goes on learning in its leaves.
-    max_size : float > 0
-        Bound on the leaves' statistics, MiB: a leaf that would need more keeps class counts only, and growth ends.
-        The whole state stays below twice this, plus 64 bytes and 8 bytes a class for each of `max_nodes`.
+    max_active_leaves : int >= 1
+        Leaves that keep statistics: a leaf that would be one more keeps class counts only, and growth ends. With ``d``
+        numeric fields, ``v`` categories in all and ``c`` classes (each up to the next power of two, as room for more),
+        a leaf's statistics take about ``c * (48 d + 8 v)`` bytes, a node ``64 + 8 c``; room is at most doubled.
     schema
         The stream's schema; inferred from the first data by default.
 
@@ -114,7 +113,7 @@ class HoeffdingTreeClassifier(Classifier):
         max_share_to_split: float = 1.0,
         merit_preprune: bool = True,
         max_nodes: int = 1_000_000,
-        max_size: float = 100.0,
+        max_active_leaves: int = 32_768,
         schema: Schema | None = None,
     ) -> None:
         check_range("grace_period", grace_period, 0, 1e12, open_low=True)
@@ -128,7 +127,7 @@ class HoeffdingTreeClassifier(Classifier):
         check_range("min_branch_fraction", min_branch_fraction, 0, 0.5)
         check_range("max_share_to_split", max_share_to_split, 0, 1, open_low=True)
         check_range("max_nodes", max_nodes, 1, 2**30, kind=int)
-        check_range("max_size", max_size, 0, 2**20, open_low=True)
+        check_range("max_active_leaves", max_active_leaves, 1, 2**30, kind=int)
         for name, flag in (("binary_split", binary_split), ("merit_preprune", merit_preprune)):
             if not isinstance(flag, bool):
                 raise OptionError(f"{name} must be true or false, got {flag!r}")
@@ -137,7 +136,7 @@ class HoeffdingTreeClassifier(Classifier):
         self.leaf_prediction, self.nb_threshold = leaf_prediction, nb_threshold
         self.binary_split, self.min_branch_fraction = binary_split, min_branch_fraction
         self.max_share_to_split, self.merit_preprune = max_share_to_split, merit_preprune
-        self.max_nodes, self.max_size = max_nodes, max_size
+        self.max_nodes, self.max_active_leaves = max_nodes, max_active_leaves
         super().__init__(schema=schema)
 
     # -- arrays -------------------------------------------------------------------------------------------------------
@@ -146,17 +145,14 @@ class HoeffdingTreeClassifier(Classifier):
         return tree_arrays.layout(Sizes(_room(shape), capacity(shape.n_classes), 1, 1, 0))
 
     def _allocate(self, shape: Shape) -> HoeffdingTreeArrays:
-        cardinality, n_classes = _room(shape), capacity(shape.n_classes)
-        return tree_arrays.allocate(cardinality, n_classes, self._options(cardinality, n_classes))
+        return tree_arrays.allocate(_room(shape), capacity(shape.n_classes), self._options())
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> HoeffdingTreeArrays:
         sizes = tree_arrays.sizes_of(arrays)
         cardinality, n_classes = _room(new), capacity(new.n_classes)
         if sizes.cardinality == cardinality and sizes.n_classes == n_classes:
             return cast(HoeffdingTreeArrays, arrays)
-        grown = tree_arrays.grow(arrays, sizes._replace(cardinality=cardinality, n_classes=n_classes))
-        grown.options[:] = self._options(cardinality, n_classes)
-        return grown
+        return tree_arrays.grow(arrays, sizes._replace(cardinality=cardinality, n_classes=n_classes))
 
     def _extend(self, arrays: Any) -> HoeffdingTreeArrays:
         return tree_arrays.extend(arrays)
@@ -166,13 +162,13 @@ class HoeffdingTreeClassifier(Classifier):
         sizes = tree_arrays.sizes_of(arrays)
         if sizes.cardinality != _room(shape) or sizes.n_classes != capacity(shape.n_classes):
             raise StateError("the tree's arrays do not fit the schema")
-        arrays.options[:] = self._options(sizes.cardinality, sizes.n_classes)
+        arrays.options[:] = self._options()  # a file's parameters count, not what its arrays say of them
 
-    def _options(self, cardinality: tuple[int, ...], n_classes: int) -> np.ndarray:
-        """The kernel's parameters; the number of blocks follows from `max_size` and the size of one."""
-        layout = tree_arrays.layout(Sizes(cardinality, n_classes, 1, 1, 0))
-        per_block = ("observed", "numeric", "tables", "totals", "slots", "constants")
-        block = sum(np.dtype(layout[name][0]).itemsize * int(np.prod(layout[name][1])) for name in per_block)
+    def _used(self, arrays: Any) -> HoeffdingTreeArrays:
+        return tree_arrays.trim(arrays)
+
+    def _options(self) -> np.ndarray:
+        """The parameters as the kernel takes them."""
         return tree_arrays.tree_options(
             grace_period=self.grace_period,
             delta=self.delta,
@@ -186,7 +182,7 @@ class HoeffdingTreeClassifier(Classifier):
             max_share=self.max_share_to_split,
             max_depth=DEEPEST if self.max_depth is None else self.max_depth,
             max_nodes=self.max_nodes,
-            max_blocks=max(1, int(self.max_size * MIB / max(1, block))),
+            max_blocks=self.max_active_leaves,
         )
 
     # -- inspection ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from streamlearn.compiled import inlined, kernel
+from streamlearn.compiled import borrowed, inlined, kernel
 
 from .arrays import (
     ADAPTIVE,
@@ -62,7 +62,6 @@ from .arrays import (
     SHORT,
     TAU,
 )
-from .borrowed import borrowed
 from .observers import (
     LN2,
     best_nominal_split,
