@@ -61,8 +61,8 @@ def entries_for(name: str, rows: int, options: argparse.Namespace) -> list[Entry
             keys = ["streamlearn-parquet", *(["moa", "moa-arff"] if "moa" in options.peers else [])]
         else:
             keys = ["streamlearn", *(key for key in ("moa", "capymoa") if key in options.peers)]
-        entries += [Entry(name, key, learner, rows) for key in keys]
-        if "river" in options.peers and not from_file:
+        entries += [Entry(name, key, learner, rows) for key in keys if learner in PEERS[key].learners]
+        if "river" in options.peers and not from_file and learner in PEERS["river"].learners:
             entries += river_and_ours(name, learner, rows, options.river_rows)
     if "vw" in options.peers and not from_file:
         entries += [Entry(name, "vw", learner, rows) for learner in PEERS["vw"].learners]
