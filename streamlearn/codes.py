@@ -28,5 +28,5 @@ def first_bad_cell(X: np.ndarray, limits: np.ndarray) -> int:
             limit = limits[column]
             x = X[row, column]
             if limit == limit and x == x and not (0.0 <= x < limit and x == np.floor(x)):
-                return row * d + column
+                return int(row * d + column)
     return -1
