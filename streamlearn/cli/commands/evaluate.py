@@ -227,7 +227,8 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
     if sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(result.table())
+        console = Console()
+        console.print(result.table(width=console.width))
     else:
         typer.echo(str(result))
     if options.json_file is not None:
