@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +89,8 @@ def kinds_of_records(records: Sequence[Mapping[Hashable, Any]], *, all_missing: 
     undecided: dict[Hashable, Kind] = {}
     for record in records:
         for name in sorted((name for name in record if name not in kinds), key=_by_name):
+            if isinstance(record[name], np.datetime64):  # as a number it would be in units that nobody sees
+                raise SchemaError(f"field {name!r}: give times as datetime or in seconds, not as numpy.datetime64")
             value = plain(record[name])
             if value is None or (isinstance(value, float) and math.isnan(value)):
                 undecided[name] = "numeric"
@@ -102,7 +105,7 @@ def _by_name(name: Hashable) -> tuple[str, Any]:
 
 
 def _is_plain_number(value: Any) -> bool:
-    return not isinstance(value, (bool, str, bytes)) and hasattr(value, "__float__")
+    return isinstance(value, date) or (not isinstance(value, (bool, str, bytes)) and hasattr(value, "__float__"))
 
 
 def target_kind_of(data: Any, target: Hashable, record_kinds: Any) -> Kind:
@@ -117,7 +120,11 @@ def target_kind_of(data: Any, target: Hashable, record_kinds: Any) -> Kind:
 
 
 def number(value: Any, name: Hashable, row: int) -> float:
-    """``value`` as a float, or an error that names the field and the row."""
+    """``value`` as a float, a time as seconds since the epoch (UTC), or an error that names the field and the row."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
     if not isinstance(value, (str, bytes)):
         try:
             return float(value)

@@ -333,6 +333,9 @@ class Learner(river.base.Estimator):
         given = [f"{name}={value!r}" for name, value in self.params.items() if value != defaults[name].default]
         return f"{type(self).__name__}({', '.join(given)})"
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def __or__(self, other: Any) -> Any:
         """``transformer | learner``: ours with ours makes a `Chain`, with River's a pipeline of River."""
         if isinstance(other, Learner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,17 @@ def test_numeric_targets_and_times() -> None:
     assert batch.event_time is not None
     assert batch.event_time.tolist() == [0.0, 1.5]
     np.testing.assert_array_equal(batch.y, [1.5, math.nan])
+
+
+def test_times_in_dicts_are_those_in_tables() -> None:
+    times = [datetime(2026, 1, 1, 12), datetime(2026, 1, 2)]
+    table = pa.table({"t": pa.array(times, pa.timestamp("us"))})
+    expected = sl.Schema.infer(table).encode(table).X
+    rows = [{"t": time} for time in times]
+    np.testing.assert_array_equal(sl.Schema.infer(rows).encode(rows).X, expected)
+    with pytest.raises(SchemaError, match="'t': give times as datetime"):
+        sl.Schema.infer([{"t": np.datetime64("2026-01-01", "ns")}])
+    assert sl.Schema.infer([{"t": times[1].date()}]).encode([{"t": times[1].date()}]).X[0, 0] == expected[1, 0]
 
 
 def test_labels_of_any_kind_come_back_as_they_came() -> None:
