@@ -72,7 +72,9 @@ def test_logarithms_never_change_the_answer(
     np.testing.assert_array_equal(quick.prediction, exact.prediction)
     assert exact.proba is not None
     np.testing.assert_allclose(exact.proba[1:].sum(axis=1), 1.0)
-    np.testing.assert_array_equal(exact.proba[1:].argmax(axis=1), exact.prediction[1:])
+    # Scaling may round votes that differ by their last bit to the same probability, so the winner may share the lead.
+    winners = exact.proba[np.arange(1, len(y)), exact.prediction[1:]]
+    np.testing.assert_array_equal(winners, exact.proba[1:].max(axis=1))
 
 
 def test_an_underflowing_product_is_class_0_and_uniform() -> None:
