@@ -54,11 +54,8 @@ class ArraySource(Source):
         if y is not None and len(y) != len(X):
             raise InputError(f"X has {len(X)} rows, y has {len(y)}")
         if schema is None:
-            schema = Schema.infer(X, kinds=kinds)
-            schema.target = target if target is not None else "y"
             floats = isinstance(y, np.ndarray) and y.dtype.kind == "f"
-            schema.target_kind = target_kind or ("numeric" if floats else "nominal")
-            self.schema = schema
+            self.schema = _with_target(Schema.infer(X, kinds=kinds), target, target_kind, floats)
         else:
             self.schema = with_target_kind(schema, target_kind)
         self._X = self.schema.encode(X).X
@@ -173,10 +170,8 @@ class IterableSource(Source):
         if schema is not None:
             self.schema = with_target_kind(schema, target_kind)
         elif self._pairs:
-            self.schema = Schema.infer([x for x, _ in first], kinds=kinds)
-            self.schema.target = target if target is not None else "y"
             floats = any(isinstance(y, float) for _, y in first)
-            self.schema.target_kind = target_kind or ("numeric" if floats else "nominal")
+            self.schema = _with_target(Schema.infer([x for x, _ in first], kinds=kinds), target, target_kind, floats)
         else:
             names = list(first[0]) if isinstance(first[0], Mapping) else []
             target = choose_target(target, names, "the rows")
@@ -209,3 +204,11 @@ class IterableSource(Source):
         for _ in itertools.islice(self._rows, row - self._next):
             pass
         self._next = row
+
+
+def _with_target(schema: Schema, target: Hashable | None, target_kind: Kind | None, floats: bool) -> Schema:
+    """The schema of rows whose targets come beside them: the target needs a name only to be shown."""
+    if target is None and "y" not in schema.names:
+        target = "y"
+    kind: Kind = target_kind or ("numeric" if floats else "nominal")
+    return Schema(schema.fields, target=target, target_kind=kind)

@@ -92,16 +92,14 @@ class Chain(Learner):
         rows = np.where(schedule < 0, ~schedule, schedule)
         # A row that is predicted and then learned is transformed twice, by different states of the transformers: so
         # from the first transformer on there is one row per operation, and operation k works on row k.
-        current = batch
-        steps = schedule
-        by_operation = np.arange(len(schedule))
-        by_operation = np.where(schedule < 0, ~by_operation, by_operation)
+        current, steps = batch, schedule
+        operations = np.arange(len(schedule))
+        by_operation = np.where(schedule < 0, ~operations, operations)
+        y = self.targets(batch)[rows]
+        weight = None if batch.weight is None else batch.weight[rows]
         for transformer in self.steps[:-1]:
             X = cast(Transformer, transformer)._transform(current, steps)
-            current = Batch(
-                batch.schema, X, self.targets(batch)[rows], None if batch.weight is None else batch.weight[rows]
-            )
-            steps = by_operation
+            current, steps = Batch(batch.schema, X, y, weight), by_operation
         inner = self.steps[-1]._process(current, steps, proba)
         if current is batch:
             return inner

@@ -112,24 +112,21 @@ class Learner(river.base.Estimator):
             If the schedule names a row that is not there, or the batch was made by hand and does not fit its schema.
         """
         with self._lock:
-            self._accept(batch)
-            batch = _fitting(batch, cast(Schema, self._live))
-            n = len(batch)
-            if schedule is not None and len(schedule) and not (-n <= schedule.min() and schedule.max() < n):
-                raise InputError(f"the schedule names rows outside 0 … {n - 1}")
+            batch = self._accept(batch)
+            check_schedule(schedule, len(batch))
             return self._process(batch, schedule, proba)
 
-    def _accept(self, batch: Batch) -> None:
-        """Bind to the batch's schema, or follow its growth."""
+    def _accept(self, batch: Batch) -> Batch:
+        """Bind to the batch's schema, or follow its growth; the batch, made to fit."""
         schema = batch.schema
-        if schema is self._live:
-            return
         if self._live is None:
             self._bind(schema.copy())
-        elif schema is not self._followed or schema.version != self._followed_version:
+        elif schema is not self._live and (schema is not self._followed or schema.version != self._followed_version):
             self._live.update(schema)
             self._fit()
-        self._followed, self._followed_version = schema, schema.version
+        if schema is not self._live:
+            self._followed, self._followed_version = schema, schema.version
+        return _fitting(batch, cast(Schema, self._live))
 
     def _bind(self, schema: Schema) -> None:
         wanted = {"classification": "nominal", "regression": "numeric"}.get(self.task)
@@ -195,12 +192,10 @@ class Learner(river.base.Estimator):
 
     def _encode(self, X: Any, y: Any = None, w: Any = None, *, grow: bool) -> Batch:
         if isinstance(X, Batch):
-            self._accept(X)
-            return _fitting(X, cast(Schema, self._live))
+            return self._accept(X)
         if self._live is None:
             kind: Any = "numeric" if self.task == "regression" else "nominal"
             self._bind(Schema.infer(X, target_kind=kind))
-            cast(Schema, self._live).target_kind = kind
         live = cast(Schema, self._live)
         before = live.version
         try:
@@ -358,6 +353,12 @@ class Learner(river.base.Estimator):
     @property
     def _multiclass(self) -> bool:  # what River's checks read
         return True
+
+
+def check_schedule(schedule: np.ndarray | None, n: int) -> None:
+    """Refuse a schedule that names a row outside ``0 … n-1``."""
+    if schedule is not None and len(schedule) and not (-n <= schedule.min() and schedule.max() < n):
+        raise InputError(f"the schedule names rows outside 0 … {n - 1}")
 
 
 def _fitting(batch: Batch, schema: Schema) -> Batch:

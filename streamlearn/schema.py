@@ -492,8 +492,12 @@ class Schema:
         else:
             trial = self
         X = np.empty((len(records), trial._n))
+        encoded = np.empty((1, trial._n))
+        encode = trial.row_encoder(encoded)
         for i, x in enumerate(records):
-            trial.encode_row(x, X[i : i + 1], grow=grow, row=i)
+            if not encode(x):
+                trial._encode_row_with_care(x, encoded, grow, i)
+            X[i] = encoded[0]
         labels = [x[self.target] for x in records if self.target in x] if self.target is not None else []
         if grow and trial is not self:
             self._become(trial)

@@ -13,7 +13,7 @@ from .array_learner import ArrayLearner
 from .batch import Batch
 from .compiled import kernel, struct
 from .errors import InputError
-from .learner import Outputs
+from .learner import Outputs, check_schedule
 from .work import predicting
 
 
@@ -66,11 +66,17 @@ class Transformer(ArrayLearner, river.base.Transformer):
         Returns
         -------
         float64 [m, d]
-            The transformed row of each operation.
+            The transformed row of each operation, as wide as the batch.
+
+        Raises
+        ------
+        InputError
+            If the schedule names a row that is not there, or the batch does not fit its schema.
         """
         with self._lock:
-            self._accept(batch)
-            return self._transform(batch, schedule)
+            fitted = self._accept(batch)
+            check_schedule(schedule, len(batch))
+            return self._transform(fitted, schedule)[:, : batch.X.shape[1]]
 
     def _transform(self, batch: Batch, schedule: np.ndarray) -> np.ndarray:
         n, d = batch.X.shape

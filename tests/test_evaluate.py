@@ -181,3 +181,14 @@ def test_batches_made_by_hand_are_checked() -> None:
         model.process(sl.Batch(schema, np.zeros((3, 2)), np.array([0, 1, 0])), np.array([3]))
     short = model.process(sl.Batch(schema, np.zeros((3, 1)), np.array([0, 1, 0])))  # the second field is missing
     assert short.prediction.tolist() == [-1, 0, 0]
+
+
+def test_a_transformer_refuses_what_would_lead_it_astray() -> None:
+    schema = sl.Schema.of(["a", "b"], target="y", classes=["no", "yes"])
+    scaler = sl.StandardScaler(schema=schema)
+    with pytest.raises(sl.InputError, match="rows outside"):
+        scaler.transform(sl.Batch(schema, np.zeros((3, 2))), np.array([3]))
+    with pytest.raises(sl.InputError, match="the batch's"):
+        scaler.transform(sl.Batch(schema, np.zeros((3, 3))), np.array([0]))
+    narrow = scaler.transform(sl.Batch(schema, np.zeros((3, 1))), np.array([~0, 1]))
+    assert narrow.tolist() == [[0.0], [0.0]]

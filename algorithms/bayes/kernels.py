@@ -325,20 +325,10 @@ def cache_constants(s: Any, c: int) -> None:
 
 
 @kernel
-def widened(X: np.ndarray, width: int) -> np.ndarray:
-    """The rows with missing values in the columns that they lack, having been encoded before the schema grew."""
-    wide = np.full((len(X), width), np.nan)
-    wide[:, : X.shape[1]] = X
-    return wide
-
-
-@kernel
 def advance(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, y, weight, schedule = work.X, work.y, work.weight, work.schedule
     prediction, proba = work.prediction, work.proba
-    if X.shape[1] < len(s.place):
-        X = widened(X, len(s.place))
     values, votes = np.empty(len(s.numeric)), np.empty(len(s.class_weight))
     for step in range(start, len(schedule)):
         i = schedule[step]

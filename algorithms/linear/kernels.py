@@ -98,14 +98,6 @@ def make_linear(a: LinearArrays) -> Any:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-@kernel
-def widened(X: np.ndarray, width: int) -> np.ndarray:
-    """The rows with missing values in the columns that they lack, having been encoded before the schema grew."""
-    wide = np.full((len(X), width), np.nan)
-    wide[:, : X.shape[1]] = X
-    return wide
-
-
 @inlined
 def learn_scale(
     X: np.ndarray,
@@ -320,8 +312,6 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
     numeric, nominal, offset = s.numeric, s.nominal, s.offset
     seen, mean, variance, scale = s.seen, s.mean, s.variance, s.scale
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
-    if X.shape[1] < len(numeric) + len(nominal):
-        X = widened(X, len(numeric) + len(nominal))
     values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     by_row = np.empty(len(row_of))
     for step in range(start, len(schedule)):
@@ -389,8 +379,6 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
     options, numbers, numeric, nominal, offset = s.options, s.numbers, s.numeric, s.nominal, s.offset
     seen, mean, variance, scale = s.seen, s.mean, s.variance, s.scale
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
-    if X.shape[1] < len(numeric) + len(nominal):
-        X = widened(X, len(numeric) + len(nominal))
     values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     for step in range(start, len(schedule)):
         i = schedule[step]

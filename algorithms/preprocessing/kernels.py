@@ -65,21 +65,12 @@ def make_ranges(a: RangesArrays) -> Any:
     return Ranges(a.numeric, a.low, a.high)
 
 
-@inlined
-def columns_within(numeric: np.ndarray, width: int) -> int:
-    """How many of the numeric fields a row of ``width`` fields has; rows encoded before the schema grew have fewer."""
-    count = len(numeric)
-    while count > 0 and numeric[count - 1] >= width:
-        count -= 1
-    return count
-
-
 @kernel
 def advance_moments(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, weight, schedule, out = work.X, work.weight, work.schedule, work.out
     numeric, seen, mean, variance = s.numeric, s.weight, s.mean, s.variance
-    count, with_std = columns_within(numeric, X.shape[1]), len(variance) > 0
+    count, with_std = len(numeric), len(variance) > 0
     for step in range(start, len(schedule)):
         i = schedule[step]
         if i < 0:
@@ -128,7 +119,7 @@ def advance_ranges(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, weight, schedule, out = work.X, work.weight, work.schedule, work.out
     numeric, low, high = s.numeric, s.low, s.high
-    count = columns_within(numeric, X.shape[1])
+    count = len(numeric)
     for step in range(start, len(schedule)):
         i = schedule[step]
         learns = False

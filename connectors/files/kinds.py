@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from streamlearn import registry
 from streamlearn.errors import InputError, OptionError
 
 KINDS = {
@@ -117,7 +117,7 @@ def check_known(what: str, given: Sequence[str], known: Sequence[str]) -> None:
     """
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            near = registry.near(name, known)
             raise OptionError(
                 f"{what} {name!r}"
                 + (f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}")
