@@ -14,6 +14,7 @@ _HOMES = {
     "Batch": "batch",
     "Chain": "chain",
     "Classifier": "array_learner",
+    "Drift": "source",
     "Field": "schema",
     "InputError": "errors",
     "Learner": "learner",

@@ -26,6 +26,7 @@ from .models import load as load
 from .models import make_learner as make_learner
 from .schema import Field as Field
 from .schema import Schema as Schema
+from .source import Drift as Drift
 from .source import Source as Source
 from .source import open_stream as open_stream
 from .transformer import Transformer as Transformer

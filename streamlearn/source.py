@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Self, cast
 
@@ -16,6 +17,22 @@ from .schema import Kind, Schema
 
 ROWS_PER_BATCH = 8192
 """Rows a batch has by default: enough to make Python's share negligible, little enough to stay in the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A change of concept that a stream is known to have.
+
+    Parameters
+    ----------
+    row
+        The first row of the new concept; of a gradual change, its centre.
+    width
+        Rows that the change takes; 0 or 1 for an abrupt one.
+    """
+
+    row: int
+    width: int = 0
 
 
 class Source(ABC):
@@ -32,12 +49,15 @@ class Source(ABC):
     bounded : bool
         Whether the stream ends: `poll` then returns None at the end only; a live source returns None when nothing
         came in time.
+    drifts : sequence of Drift
+        Known changes of concept, in the order of their rows; empty where none is known.
     """
 
     name: str
     schema: Schema
     rows: int | None = None
     bounded: bool = True
+    drifts: Sequence[Drift] = ()
 
     @abstractmethod
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
