@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamlearn.batch import Batch
-from streamlearn.datasets import find, target_of
+from streamlearn.datasets import drifts_of, find, target_of
 from streamlearn.errors import InputError, SchemaError
 from streamlearn.schema import Kind, Schema
 from streamlearn.source import ROWS_PER_BATCH, Source, checked_position, choose_target, with_target_kind
@@ -63,6 +63,7 @@ class FileSource(Source):
             types = {**dict.fromkeys(whole, "integer"), **(options or {}).get("types", {})}
             self._reader = open_reader(self._path, format=format, options={**(options or {}), "types": types})
         self.rows = getattr(self._reader, "rows", None)
+        self.drifts = drifts_of(path)
         self._pending: pa.RecordBatch | None = None  # read ahead to infer the schema, not handed out yet
         self._next = 0
         try:

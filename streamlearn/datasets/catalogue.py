@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from streamlearn.errors import InputError
 from streamlearn.registry import unknown_name
+from streamlearn.source import Drift
 
 VARIABLE = "STREAMLEARN_DATA"
-Status = Literal["ok", "missing", "damaged"]
+Status = Literal["ok", "own", "missing", "damaged"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,12 +30,20 @@ class Dataset:
     name : str
     description : str
         One line.
-    rows, features, nominal, classes : int
-        Sizes; ``nominal`` of the ``features`` are nominal.
+    rows, features, classes : int
+        Sizes, as the literature gives them.
+    columns : tuple of str
+        Names of the features, for files without a header; by default ``f0, f1, …``.
+    nominal_fields : tuple of str
+        Those that are nominal, for files that don't say so.
     target : str
         Name of the target column.
+    drifts : tuple of Drift
+        Known changes of concept.
+    files : tuple of str
+        Names under which copies travel.
     sha256 : str
-        Checksum of the file.
+        Checksum of the project's own Parquet file; empty where there is none.
     licence : str
         As far as known.
     source : str
@@ -45,14 +57,26 @@ class Dataset:
     description: str
     rows: int
     features: int
-    nominal: int
     classes: int
-    sha256: str
     licence: str
     source: str
     citation: str
+    columns: tuple[str, ...] = ()
+    nominal_fields: tuple[str, ...] = ()
     target: str = "target"
+    drifts: tuple[Drift, ...] = ()
+    files: tuple[str, ...] = ()
+    sha256: str = ""
     shipped: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            object.__setattr__(self, "columns", tuple(f"f{i}" for i in range(self.features)))
+
+    @property
+    def nominal(self) -> int:
+        """How many of the features are nominal."""
+        return len(self.nominal_fields)
 
     @property
     def file_name(self) -> str:
@@ -111,13 +135,13 @@ def find(name: str | os.PathLike[str], *, directory: str | os.PathLike[str] | No
     """
     if _is_path(name):
         return Path(name).expanduser()
-    data = _entry(str(name))
+    data = entry(str(name))
     path = _path(data, directory)
     if not path.is_file():
         raise InputError(
             f"data set {data.name!r}: there is no file {path.name} in {path.parent}. Get the data from {data.source}, "
-            f"write them there as Parquet, with the target in the column {data.target!r}; or set {VARIABLE} to the "
-            "folder that has the file"
+            f"then run: streamlearn data add {data.name} FILE (ARFF, CSV or Parquet, with the target in the last "
+            f"column); or set {VARIABLE} to the folder that has the file"
         )
     return path
 
@@ -134,8 +158,20 @@ def target_of(name: str | os.PathLike[str]) -> str | None:
     return None if data is None else data.target
 
 
+def drifts_of(name: str | os.PathLike[str]) -> tuple[Drift, ...]:
+    """The known drifts of a data set of the catalogue; none for anything else, such as a path.
+
+    Examples
+    --------
+    >>> drifts_of("insects_gradual_balanced")
+    (Drift(row=14028, width=0),)
+    """
+    data = _catalogue().get(str(name))
+    return () if data is None else data.drifts
+
+
 def verify(name: str, *, directory: str | os.PathLike[str] | None = None, strict: bool = False) -> Status:
-    """Compare the checksum of a data set's file with the catalogue's.
+    """Compare a data set's file with the catalogue: by its checksum, and failing that by its rows and columns.
 
     Parameters
     ----------
@@ -148,12 +184,13 @@ def verify(name: str, *, directory: str | os.PathLike[str] | None = None, strict
 
     Returns
     -------
-    "ok", "missing" or "damaged"
+    "ok", "own", "missing" or "damaged"
+        ``"own"`` is a conversion of your own: the right rows and columns, whose checksum nobody knows.
 
     Raises
     ------
     InputError
-        With ``strict``: if the file is missing, or its checksum differs; the message names both.
+        With ``strict``: if the file is missing, or differs from what the catalogue says; the message names both.
     UnknownNameError
         If the catalogue has no such name; the message suggests near ones.
 
@@ -162,7 +199,7 @@ def verify(name: str, *, directory: str | os.PathLike[str] | None = None, strict
     >>> verify("electricity")
     'ok'
     """
-    data = _entry(name)
+    data = entry(name)
     path = find(name, directory=directory) if strict else _path(data, directory)
     if not path.is_file():
         return "missing"
@@ -170,21 +207,43 @@ def verify(name: str, *, directory: str | os.PathLike[str] | None = None, strict
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found == data.sha256:
         return "ok"
+    differs = _difference(data, path)
+    if not differs:
+        return "own"
     if strict:
         raise InputError(
-            f"data set {name!r}: {path} is damaged or another version: "
-            f"its SHA-256 is {found}, expected {data.sha256}; fetch it again"
+            f"data set {name!r}: {path} is damaged or another version: {differs}; its SHA-256 is {found}"
+            + (f", expected {data.sha256}" if data.sha256 else "")
         )
     return "damaged"
+
+
+def _difference(data: Dataset, path: Path) -> str:
+    """How a file's rows and columns differ from what the catalogue says; empty if they don't."""
+    try:
+        about = pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        return f"it is no Parquet file ({error})"
+    names = about.schema.names
+    if len(names) != data.features + 1 or names[-1] != data.target:
+        return f"it has {len(names)} columns, the last {names[-1]!r}, expected {data.features + 1} and {data.target!r}"
+    return "" if about.num_rows == data.rows else f"it has {about.num_rows:,} rows, expected {data.rows:,}"
 
 
 def _catalogue() -> dict[str, Dataset]:
     from .entries import ENTRIES
 
-    return {data.name: data for data in ENTRIES}
+    return {data.name: data for data in sorted(ENTRIES, key=lambda data: data.name)}
 
 
-def _entry(name: str) -> Dataset:
+def entry(name: str) -> Dataset:
+    """The data set of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        If the catalogue has no such name; the message suggests near ones.
+    """
     catalogue = _catalogue()
     if name not in catalogue:
         raise unknown_name("data set", name, catalogue)

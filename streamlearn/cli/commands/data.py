@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,18 +20,35 @@ def list_streams() -> None:
     console().print(streams())
 
 
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="A stream of the catalogue.")],
+    file: Annotated[Path, typer.Argument(help="A copy: ARFF, CSV, Parquet; the target in its last column.")],
+    labels: Annotated[Path | None, typer.Argument(help="A second file, with one label a line.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Convert your copy of a stream of the catalogue to Parquet, in the data directory."""
+    from ...datasets import add as add_copy
+
+    added = add_copy(name, file, labels, force=force)
+    typer.echo(f"wrote {added.path}: {added.rows:,} rows" + (f"; {added.note}" if added.note else ""))
+
+
 @app.command("verify")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names of streams; all that are there by default.")] = None,
 ) -> None:
-    """Compare the files with the catalogue's checksums; exit with 1 if one is damaged, or missing though named."""
+    """Compare the files with the catalogue; exit with 1 if one is damaged, or missing though named.
+
+    "ok" is the project's own file, "own" a conversion of yours with the right rows and columns.
+    """
     from ...datasets import datasets
     from ...datasets import verify as check
 
     bad = 0
     for name in names or [entry.name for entry in datasets()]:
         status = check(name)
-        typer.echo(f"{name:<16} {status}")
+        typer.echo(f"{name:<40} {status}")
         bad += status == "damaged" or (status == "missing" and bool(names))
     if bad:
         raise InputError(f"{bad} of the streams failed; 'streamlearn describe NAME' says where to get a file")

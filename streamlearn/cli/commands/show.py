@@ -57,13 +57,17 @@ def _stream(entry: Dataset) -> str:
         "rows": f"{entry.rows:,}",
         "fields": f"{entry.features} ({entry.nominal} nominal)",
         "target": f"{entry.target}, {entry.classes} classes",
+        "drifts": ", ".join(f"{drift.row:,}" for drift in entry.drifts),
         "file": f"{entry.file_name} ({'here' if is_here(entry.name) else 'missing'})",
+        "copies": ", ".join(entry.files),
         "sha256": entry.sha256,
         "licence": entry.licence,
         "source": entry.source,
         "cite": entry.citation,
     }
-    return "\n".join([f"{entry.name}: {entry.description}", *(f"{key:<8} {value}" for key, value in facts.items())])
+    return "\n".join(
+        [f"{entry.name}: {entry.description}", *(f"{key:<8} {value}" for key, value in facts.items() if value)]
+    )
 
 
 def _signature(cls: Any) -> str:
