@@ -20,6 +20,7 @@ _HOMES = {
     "Learner": "learner",
     "MissingExtraError": "errors",
     "OptionError": "errors",
+    "Range": "tuning",
     "Regressor": "array_learner",
     "Result": "evaluation",
     "Schema": "schema",
@@ -35,6 +36,7 @@ _HOMES = {
     "load": "models",
     "make_learner": "models",
     "open_stream": "source",
+    "tune": "tuning",
 }
 
 

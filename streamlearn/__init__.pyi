@@ -30,5 +30,7 @@ from .source import Drift as Drift
 from .source import Source as Source
 from .source import open_stream as open_stream
 from .transformer import Transformer as Transformer
+from .tuning import Range as Range
+from .tuning import tune as tune
 
 __version__: str

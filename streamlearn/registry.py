@@ -132,11 +132,12 @@ def parse_call(text: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip().isidentifier():
             raise OptionError(f"{text!r}: write NAME:param=value,param=value; {part!r} is not param=value")
-        params[key.strip()] = _value(value.strip())
+        params[key.strip()] = parse_value(value.strip())
     return name.strip(), params
 
 
-def _value(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """A number, a truth value or None as the command line writes it; a string if it is none of these."""
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]

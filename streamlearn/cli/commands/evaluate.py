@@ -37,11 +37,13 @@ class EvaluationFile(BaseModel):
     save: Path | None = None
 
 
-def _complete_learner(incomplete: str) -> list[str]:
+def complete_learner(incomplete: str) -> list[str]:
+    """Registered names that begin so."""
     return [name for name in registry.names("learners") if name.startswith(incomplete)]
 
 
-def _complete_stream(incomplete: str) -> list[str]:
+def complete_stream(incomplete: str) -> list[str]:
+    """Names of the catalogue that begin so."""
     from ...datasets import datasets
 
     return [entry.name for entry in datasets() if entry.name.startswith(incomplete)]
@@ -51,7 +53,7 @@ def evaluate(
     stream: Annotated[
         str | None,
         typer.Option(
-            "--stream", "-s", help="A name of the catalogue or a file's path.", autocompletion=_complete_stream
+            "--stream", "-s", help="A name of the catalogue or a file's path.", autocompletion=complete_stream
         ),
     ] = None,
     learner: Annotated[
@@ -60,7 +62,7 @@ def evaluate(
             "--learner",
             "-l",
             help="NAME[:param=value,…]; transformers in front: 'standard_scaler | logistic_regression'. Repeatable.",
-            autocompletion=_complete_learner,
+            autocompletion=complete_learner,
         ),
     ] = None,
     target: Annotated[str | None, typer.Option("--target", "-t", help="The target column.")] = None,
