@@ -31,6 +31,7 @@ _HOMES = {
     "Transformer": "transformer",
     "UnknownNameError": "errors",
     "evaluate": "evaluation",
+    "evaluate_detectors": "detection",
     "from_river": "adapters",
     "from_sklearn": "adapters",
     "load": "models",

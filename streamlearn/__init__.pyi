@@ -12,6 +12,7 @@ from .array_learner import Classifier as Classifier
 from .array_learner import Regressor as Regressor
 from .batch import Batch as Batch
 from .chain import Chain as Chain
+from .detection import evaluate_detectors as evaluate_detectors
 from .errors import InputError as InputError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import OptionError as OptionError

@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import data, doctor, evaluate, show, tune
+from .commands import data, detect, doctor, evaluate, show, tune
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("evaluate")(evaluate.evaluate)
+app.command("detect")(detect.detect)
 app.command("tune")(tune.tune)
 app.command("list")(show.list_names)
 app.command("describe")(show.describe)

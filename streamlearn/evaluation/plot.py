@@ -55,14 +55,14 @@ def plot_curves(result: Result, path: str | os.PathLike[str], metric: str | None
     name = result.metrics[0] if metric is None else metric
     if name not in result.metrics:
         raise OptionError(f"metric {name!r} was not measured: use one of {', '.join(result.metrics)}")
-    figure = _figure((9.0, 5.0))
+    figure = new_figure((9.0, 5.0))
     axes = figure.add_subplot()
     for i, label in enumerate(result.labels):
         _draw_learner(axes, result.runs_of(label), name, COLOURS[i % len(COLOURS)])
     _style(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
     _head(axes, result.stream, _key(result))
     figure.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_confusion(result: Result, path: str | os.PathLike[str], label: str | None = None) -> None:
@@ -89,7 +89,7 @@ def plot_confusion(result: Result, path: str | os.PathLike[str], label: str | No
     counts = _summed(runs)
     names = [str(name) for name in max((run.classes or [] for run in runs), key=len)]
     side = min(max(0.55 * len(names), 3.0), 7.5)
-    figure = _figure((side + 5.0, side + 1.6))
+    figure = new_figure((side + 5.0, side + 1.6))
     matrix, scores = figure.subplots(1, 2, sharey=True, width_ratios=(side, 2.6))
     _draw_matrix(matrix, counts, names)
     _draw_scores(scores, runs, names)
@@ -99,7 +99,7 @@ def plot_confusion(result: Result, path: str | os.PathLike[str], label: str | No
         f"{result.stream}: {_short(runs[0].label)}",
         f"Predictions in percent of each true class, whole stream{seeds}",
     )
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def check_plotting(path: str | os.PathLike[str]) -> None:
@@ -114,10 +114,10 @@ def check_plotting(path: str | os.PathLike[str]) -> None:
     """
     if Path(path).suffix.lower() not in UNDATED:
         raise OptionError(f"can't draw {os.fspath(path)!r}: end the name in one of {', '.join(UNDATED)}")
-    _figure((1.0, 1.0))
+    new_figure((1.0, 1.0))
 
 
-def _figure(size: tuple[float, float]) -> Figure:
+def new_figure(size: tuple[float, float]) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -125,7 +125,7 @@ def _figure(size: tuple[float, float]) -> Figure:
     return Figure(figsize=size, layout="constrained", facecolor="white")
 
 
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     check_plotting(path)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr,call-arg]
     figure.savefig(path, dpi=160, metadata=UNDATED[Path(path).suffix.lower()])
