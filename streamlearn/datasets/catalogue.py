@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from streamlearn.errors import InputError
-from streamlearn.registry import unknown_name
+from streamlearn.registry import names, unknown_name
 
 VARIABLE = "STREAMLEARN_DATA"
 Status = Literal["ok", "missing", "damaged"]
@@ -187,14 +187,14 @@ def _catalogue() -> dict[str, Dataset]:
 def _entry(name: str) -> Dataset:
     catalogue = _catalogue()
     if name not in catalogue:
-        raise unknown_name("data set", name, catalogue)
+        raise unknown_name("stream", name, [*catalogue, *names("streams")])
     return catalogue[name]
 
 
 def _is_path(name: str | os.PathLike[str]) -> bool:
     if not isinstance(name, str):
         return True
-    looks_so = "/" in name or os.sep in name or bool(Path(name).suffix)
+    looks_so = "/" in name or os.sep in name or bool(Path(name.partition(":")[0]).suffix)
     return looks_so or (name not in _catalogue() and name != "" and Path(name).exists())
 
 
