@@ -31,6 +31,9 @@ class Batch:
         The instances' identifiers, as they came.
     event_time : float64 [n] or None
         Seconds since the epoch.
+    label_time : float64 [n] or None
+        When the target becomes known, in seconds since the epoch, at `event_time` or later; None means that it comes
+        with the row.
     position
         Where the source stands after this batch.
 
@@ -48,6 +51,7 @@ class Batch:
     weight: np.ndarray | None = None
     id: pa.Array | None = None
     event_time: np.ndarray | None = None
+    label_time: np.ndarray | None = None
     position: Any = None
 
     def __len__(self) -> int:
@@ -59,7 +63,15 @@ class Batch:
         def cut(column: Any) -> Any:
             return None if column is None else column[start:stop]
 
-        return Batch(self.schema, self.X[start:stop], cut(self.y), cut(self.weight), cut(self.id), cut(self.event_time))
+        return Batch(
+            self.schema,
+            self.X[start:stop],
+            cut(self.y),
+            cut(self.weight),
+            cut(self.id),
+            cut(self.event_time),
+            cut(self.label_time),
+        )
 
     def chunks(self, rows: int) -> Iterator[Batch]:
         """Cut the batch into batches of at most ``rows`` rows, in order."""

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from .compiled import kernel
+from .compiled import inlined, kernel
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
@@ -40,6 +40,18 @@ def generator(seed: int, stream: int = 0) -> np.ndarray:
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         words.append(z ^ (z >> 31))
     return np.array(words, np.uint64)
+
+
+@inlined
+def restart(state: np.ndarray, seed: np.uint64, stream: int) -> None:
+    """Make ``state`` what `generator` gives for the seed and the stream: a new generator for, say, each row."""
+    x = seed ^ (np.uint64(stream) * np.uint64(0xD1342543DE82EF95))
+    for word in range(4):
+        x += np.uint64(_GOLDEN)
+        z = x
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state[word] = z ^ (z >> np.uint64(31))
 
 
 @kernel

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
 
 from . import registry
 from .batch import Batch
-from .errors import InputError, SchemaError
+from .errors import InputError, OptionError, SchemaError
 from .schema import Kind, Schema
 
 ROWS_PER_BATCH = 8192
@@ -87,7 +89,15 @@ class Source(ABC):
         """Release files and connections; polling afterwards is an error."""
 
     def batches(self, rows: int = ROWS_PER_BATCH, *, limit: int | None = None) -> Iterator[Batch]:
-        """Poll a bounded source to its end, or for ``limit`` rows."""
+        """Poll a bounded source to its end, or for ``limit`` rows.
+
+        Raises
+        ------
+        OptionError
+            If the source has no end and there is no limit.
+        """
+        if limit is None and not self.bounded:
+            raise OptionError(f"the stream {self.name} has no end: give a limit, or make it with rows=...")
         left = limit
         while left is None or left > 0:
             batch = self.poll(rows if left is None else min(rows, left))
@@ -119,7 +129,8 @@ def open_stream(
     Parameters
     ----------
     what
-        A name of the catalogue (``"electricity"``); a path to CSV, JSON lines, Parquet, Arrow IPC or ARFF, each also
+        A name of the catalogue (``"electricity"``); the name of a synthetic stream, with its parameters
+        (``"sea_a:seed=3,rows=200000"``, see ``streamlearn list streams``); a path to CSV, JSON lines, Parquet, Arrow IPC or ARFF, each also
         with ``.gz`` or ``.zst``; a pair ``(X, y)`` of arrays; an Arrow table or a data frame; an iterable of dicts, or
         of pairs ``(x, y)`` as River's data sets are; or a `Source`, which is returned as it is.
     target
@@ -139,7 +150,9 @@ def open_stream(
     InputError
         If there is no such stream or file, or its target column is missing.
     UnknownNameError
-        If a name is neither in the catalogue nor a file; near names are suggested.
+        If a name is neither in the catalogue, nor a synthetic stream's, nor a file; near names are suggested.
+    OptionError
+        If a synthetic stream has no such parameter, or its value is out of range.
 
     Examples
     --------
@@ -147,10 +160,14 @@ def open_stream(
     >>> stream = sl.open_stream("electricity")
     >>> stream.rows, stream.schema.classes
     (45312, ['UP', 'DOWN'])
+    >>> [drift.row for drift in sl.open_stream("sea_a:rows=200000").drifts]
+    [49995, 99995, 149995]
     """
     if isinstance(what, Source):
         return what
     given: dict[str, Any] = {"target": target, "schema": schema, "kinds": kinds, "target_kind": target_kind}
+    if isinstance(what, str) and is_synthetic(what):
+        return _synthetic(what, {**given, "format": format, "options": options})
     if isinstance(what, (str, PathLike)):
         return cast(Source, registry.load("sources", "file")(what, format=format, options=options, **given))
     if isinstance(what, tuple) and len(what) == 2 and not isinstance(what[0], Mapping):
@@ -165,6 +182,38 @@ def open_stream(
     raise InputError(
         f"can't open a {type(what).__name__} as a stream: give a catalogue name, a path, (X, y), a table or an iterable"
     )
+
+
+def is_synthetic(what: str) -> bool:
+    """Whether ``NAME`` or ``NAME:param=value`` names a synthetic stream, and neither a data set nor a file."""
+    from .datasets import datasets
+
+    name = what.partition(":")[0]
+    taken = name in {data.name for data in datasets()} or Path(what).exists()
+    return not taken and name in registry.names("streams")
+
+
+def _synthetic(what: str, given: dict[str, Any]) -> Source:
+    """The registered stream, called with the parameters written behind its name."""
+    name, params = registry.parse_call(what)
+    make = registry.load("streams", name)
+    known = list(inspect.signature(make).parameters)
+    for param in params:
+        if param not in known:
+            raise OptionError(f"{name}: {registry.unknown_name('parameter', param, known)}")
+    try:
+        source = cast(Source, make(**params))
+    except OptionError as error:
+        raise OptionError(f"{name}: {error}") from None
+    target, target_kind = given.pop("target"), given.pop("target_kind")
+    for option, value in given.items():
+        if value:
+            raise OptionError(f"{option}: the stream {name} is generated, and its fields are what they are")
+    if target not in (None, source.schema.target):
+        raise OptionError(f"the target of the stream {name} is {source.schema.target!r}, not {target!r}")
+    if target_kind not in (None, source.schema.target_kind):
+        raise SchemaError(f"the target of the stream {name} is {source.schema.target_kind}, not {target_kind}")
+    return source
 
 
 def choose_target(target: Hashable | None, names: list[Any], where: str) -> Hashable:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from streamlearn.errors import InputError
-from streamlearn.registry import unknown_name
+from streamlearn.registry import names, unknown_name
 from streamlearn.source import Drift
 
 VARIABLE = "STREAMLEARN_DATA"
@@ -246,14 +246,14 @@ def entry(name: str) -> Dataset:
     """
     catalogue = _catalogue()
     if name not in catalogue:
-        raise unknown_name("data set", name, catalogue)
+        raise unknown_name("stream", name, [*catalogue, *names("streams")])
     return catalogue[name]
 
 
 def _is_path(name: str | os.PathLike[str]) -> bool:
     if not isinstance(name, str):
         return True
-    looks_so = "/" in name or os.sep in name or bool(Path(name).suffix)
+    looks_so = "/" in name or os.sep in name or bool(Path(name.partition(":")[0]).suffix)
     return looks_so or (name not in _catalogue() and name != "" and Path(name).exists())
 
 

@@ -1,0 +1,313 @@
+"""Streams behind each other: one concept gives way to the next, at once or little by little."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from streamlearn.batch import Batch
+from streamlearn.compiled import inlined, kernel
+from streamlearn.errors import OptionError
+from streamlearn.parameters import check_range
+from streamlearn.random import restart, uniform
+from streamlearn.source import ROWS_PER_BATCH, Drift, Source, checked_position
+
+from .common_schema import Translation, common_schema
+from .generator import MAX_ROWS, MAX_SEED, key
+
+CERTAIN = 10.0
+"""Widths from the centre beyond which the choice is certain: the chance of the other side is below 2**-53."""
+
+
+class ConceptDrift(Source):
+    """A stream that changes from one source to another.
+
+    Row n, counted from 1, comes from ``after`` with the probability ``1 / (1 + exp(-4 (n - position) / width))``, else
+    from ``before``. A source goes on only when a row is drawn from it. Either may be a ConceptDrift itself, so that
+    concepts follow each other; see `concepts`.
+
+    Going to a row draws the choices of at most 20 widths again (some 10 ns each) and no rows.
+
+    Parameters
+    ----------
+    before, after : Source
+        With the same fields and the same kind of target; their classes and categories are united. Both must be able to
+        go to a row.
+    position : int
+        The centre of the change, >= 0.
+    width : int
+        Rows that the change takes, >= 0; 0 switches between row ``position`` and the next.
+    seed : int
+        Of the choices.
+    rows : int or None
+        Where the stream ends; by default where a row is drawn from a source that has no more.
+    name : str
+        What to call the stream.
+
+    Raises
+    ------
+    OptionError
+        If a parameter is out of range.
+    SchemaError
+        If the sources' fields or targets differ; the message names the field.
+
+    Examples
+    --------
+    >>> from streamlearn.connectors.generators import SEA
+    >>> stream = ConceptDrift(SEA(function=1), SEA(function=2, seed=2), position=5000, width=1000)
+    >>> stream.drifts
+    (Drift(row=5000, width=1000),)
+    >>> stream.seek({"row": 4_999})
+    >>> len(stream.poll(10))
+    10
+
+    References
+    ----------
+    Bifet et al., "New ensemble methods for evolving data streams", KDD 2009; MOA's ``ConceptDriftStream``. There a
+    row's chance of the less likely source is never 0; here it is, where it is below 2**-53.
+    """
+
+    def __init__(
+        self,
+        before: Source,
+        after: Source,
+        *,
+        position: int,
+        width: int = 1,
+        seed: int = 1,
+        rows: int | None = None,
+        name: str = "concept_drift",
+    ) -> None:
+        check_range("position", position, 0, MAX_ROWS, kind=int)
+        check_range("width", width, 0, MAX_ROWS, kind=int)
+        check_range("seed", seed, 0, MAX_SEED, kind=int)
+        if rows is not None:
+            check_range("rows", rows, 0, MAX_ROWS, kind=int)
+        self.name, self.rows = name, rows
+        self.bounded = rows is not None or before.bounded or after.bounded
+        self.before, self.after, self.width, self.seed = before, after, width, seed
+        self.schema = common_schema(before.schema, after.schema)
+        self._translations = Translation(before.schema, self.schema), Translation(after.schema, self.schema)
+        self._centre = position
+        self._key = key(seed, stream=2)
+        self._next = 0
+        self.drifts = self._all_drifts()
+
+    def __repr__(self) -> str:
+        return f"ConceptDrift({self.before!r}, {self.after!r}, position={self._centre}, width={self.width})"
+
+    def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
+        n = max_rows if self.rows is None else min(max_rows, self.rows - self._next)
+        if n <= 0:
+            return None
+        from_after = np.empty(n, np.bool_)
+        n_after = int(_choose(self._key, self._next, self._centre, self.width, from_after))
+        parts = [
+            _exactly(side, wanted, timeout) for side, wanted in ((self.before, n - n_after), (self.after, n_after))
+        ]
+        lengths = [0 if part is None else len(part) for part in parts]
+        if lengths != [n - n_after, n_after]:  # a source has no more: the first row that lacks is the end
+            ends = [
+                np.flatnonzero(from_after == bool(side))[lengths[side]]
+                for side in (0, 1)
+                if lengths[side] < (n - n_after, n_after)[side]
+            ]
+            n = int(min(ends))
+            from_after = from_after[:n]
+            self.rows = self._next + n
+        self._next += n
+        return self._merged(parts, from_after) if n else None
+
+    def _merged(self, parts: list[Batch | None], from_after: np.ndarray) -> Batch:
+        sides = [
+            None if part is None else translation(part.slice(0, count))
+            for part, translation, count in zip(
+                parts, self._translations, (int((~from_after).sum()), int(from_after.sum())), strict=True
+            )
+        ]
+        before, after = (side if side is not None and len(side) else None for side in sides)
+        whole = before if after is None else after if before is None else _interleaved(before, after, from_after)
+        assert whole is not None
+        whole.schema, whole.position = self.schema, self.position()
+        return whole
+
+    def position(self) -> dict[str, int]:
+        return {"row": self._next}
+
+    def seek(self, position: Any) -> None:
+        row = checked_position(position, self.rows)
+        n_after = int(_count(self._key, row, self._centre, self.width))
+        self.before.seek({"row": row - n_after})
+        self.after.seek({"row": n_after})
+        self._next = row
+
+    def close(self) -> None:
+        self.before.close()
+        self.after.close()
+
+    def _all_drifts(self) -> tuple[Drift, ...]:
+        """This change, and those of the sources that come while most rows are drawn from them."""
+        found = [Drift(self._centre, self.width)]
+        for drift in self.before.drifts:
+            row = _row_of(drift.row, lambda n: n - self._expected_after(n), self._centre)
+            if row < self._centre:
+                found.append(Drift(row, drift.width))
+        for drift in self.after.drifts:
+            row = _row_of(drift.row, self._expected_after, self._centre)
+            if row > self._centre:
+                found.append(Drift(row, drift.width))
+        return tuple(sorted(found, key=lambda drift: drift.row))
+
+    def _expected_after(self, row: int) -> float:
+        """How many of the first ``row`` rows come from ``after``, on average."""
+        past = row - self._centre
+        if self.width == 0:
+            return max(past, 0)
+        x = 4.0 * past / self.width
+        return past if x > 500 else math.log1p(math.exp(x)) * self.width / 4.0
+
+
+def concepts(
+    sources: Sequence[Source],
+    positions: Sequence[int],
+    widths: int | Sequence[int] = 1,
+    *,
+    seed: int = 1,
+    rows: int | None = None,
+    name: str = "concepts",
+) -> Source:
+    """Sources behind each other as nested `ConceptDrift` streams, the first change innermost.
+
+    Parameters
+    ----------
+    sources
+        One a concept, at least one. For a recurring concept give a second source of the same kind; the same object
+        can't be at two rows.
+    positions
+        The centres of the changes, ascending, one less than there are sources.
+    widths
+        Rows that the changes take; one number for all, or one each.
+    seed, rows, name
+        As of `ConceptDrift`.
+
+    Raises
+    ------
+    OptionError
+        If the numbers don't fit each other.
+
+    Examples
+    --------
+    >>> from streamlearn.connectors.generators import SEA
+    >>> stream = concepts([SEA(function=1), SEA(function=3), SEA(function=1, seed=2)], [1000, 2000], 50)
+    >>> [drift.row for drift in stream.drifts]
+    [1000, 2000]
+    """
+    widths = [widths] * len(positions) if isinstance(widths, int) else list(widths)
+    if len(positions) != len(sources) - 1 or len(widths) != len(positions):
+        raise OptionError(f"{len(sources)} concepts need {len(sources) - 1} positions, and as many widths or one")
+    if list(positions) != sorted(set(positions)):
+        raise OptionError(f"the positions must ascend, got {', '.join(map(str, positions))}")
+    if len({id(source) for source in sources}) < len(sources):
+        raise OptionError("a source is there twice: give a second one of the same kind, perhaps with another seed")
+    whole = sources[0]
+    for level, (source, position, width) in enumerate(zip(sources[1:], positions, widths, strict=True)):
+        whole = ConceptDrift(whole, source, position=position, width=width, seed=(seed + level) % MAX_SEED)
+    whole.name = name
+    if rows is not None:
+        check_range("rows", rows, 0, MAX_ROWS, kind=int)
+        whole.rows, whole.bounded = rows, True
+    return whole
+
+
+def _exactly(source: Source, rows: int, timeout: float) -> Batch | None:
+    """So many rows of the source in one batch; fewer only at its end."""
+    got: list[Batch] = []
+    while rows > 0:
+        batch = source.poll(rows, timeout)
+        if batch is None:
+            break
+        got.append(batch)
+        rows -= len(batch)
+    return None if not got else got[0] if len(got) == 1 else _joined(got)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    """Batches of one source as one."""
+    width = max(batch.X.shape[1] for batch in batches)
+    X = np.full((sum(map(len, batches)), width), np.nan)
+    start = 0
+    for batch in batches:
+        X[start : start + len(batch), : batch.X.shape[1]] = batch.X
+        start += len(batch)
+
+    def all_of(column: str) -> Any:
+        values = [getattr(batch, column) for batch in batches]
+        if any(value is None for value in values):
+            return None
+        return pa.concat_arrays(values) if column == "id" else np.concatenate(values)
+
+    return Batch(batches[-1].schema, X, **{column: all_of(column) for column in _COLUMNS})
+
+
+def _interleaved(before: Batch, after: Batch, from_after: np.ndarray) -> Batch:
+    """Rows of both, in the order in which they were drawn; a column that one of them lacks is dropped."""
+    order = np.empty(len(from_after), np.int64)
+    order[~from_after] = np.arange(len(before))
+    order[from_after] = len(before) + np.arange(len(after))
+    whole = _joined([before, after])
+    columns = {name: getattr(whole, name) for name in _COLUMNS}
+    taken = {name: None if values is None else values.take(order) for name, values in columns.items()}
+    return Batch(whole.schema, whole.X[order], **taken)
+
+
+_COLUMNS = ("y", "weight", "id", "event_time", "label_time")
+
+
+def _row_of(row: int, count: Any, start: int) -> int:
+    """The first n at which ``count(n)``, which ascends, rounds to ``row``; a number far behind ``start`` if none."""
+    low, high = 0, 2 * (start + row) + 2
+    while low < high:
+        middle = (low + high) // 2
+        if count(middle) >= row - 0.5:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@inlined
+def _is_after(state: np.ndarray, key: np.uint64, row: int, centre: int, width: int) -> bool:
+    past = row + 1 - centre
+    if past > CERTAIN * width:
+        return True
+    if past < -CERTAIN * width or width == 0:
+        return False
+    restart(state, key, row)
+    return uniform(state) < 1.0 / (1.0 + math.exp(-4.0 * past / width))
+
+
+@kernel
+def _choose(key: np.uint64, first: int, centre: int, width: int, from_after: np.ndarray) -> int:
+    """Draw which side the rows from ``first`` on come from; how many come from the second."""
+    state = np.empty(4, np.uint64)
+    count = 0
+    for i in range(len(from_after)):
+        from_after[i] = _is_after(state, key, first + i, centre, width)
+        count += from_after[i]
+    return count
+
+
+@kernel
+def _count(key: np.uint64, rows: int, centre: int, width: int) -> int:
+    """How many of the first ``rows`` rows come from the second side."""
+    state = np.empty(4, np.uint64)
+    band = math.ceil(CERTAIN * width)
+    end = max(0, min(rows, centre + band))
+    count = rows - end
+    for row in range(max(0, centre - band - 1), end):
+        count += _is_after(state, key, row, centre, width)
+    return count
