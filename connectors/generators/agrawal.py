@@ -186,7 +186,9 @@ def _agrawal(
             if commission > 0:
                 commission = _perturbed(state, commission, 65e3, 10e3, 75e3, share)
             age = math.floor(_perturbed(state, age, 60.0, 20.0, 80.0, share) + 0.5)
-            house_value = _perturbed(state, house_value, top, 0.0, 135e3, share)  # MOA's bounds: most values meet 135,000
+            house_value = _perturbed(
+                state, house_value, top, 0.0, 135e3, share
+            )  # MOA's bounds: most values meet 135,000
             house_years = math.floor(_perturbed(state, house_years, 29.0, 1.0, 30.0, share) + 0.5)
             loan = _perturbed(state, loan, 500e3, 0.0, 500e3, share)
         X[i, 0], X[i, 1], X[i, 2] = salary, commission, age

@@ -101,7 +101,9 @@ class FriedmanDrift(Friedman):
         check_choice("drift_type", drift_type, TYPES)
         changes = list(positions)[: 3 if drift_type == "lea" else 2]
         if len(changes) < (3 if drift_type == "lea" else 2):
-            raise OptionError(f"positions: {drift_type!r} needs {3 if drift_type == 'lea' else 2} rows, got {positions!r}")
+            raise OptionError(
+                f"positions: {drift_type!r} needs {3 if drift_type == 'lea' else 2} rows, got {positions!r}"
+            )
         for row in changes:
             check_range("positions", row, 0, MAX_ROWS, kind=int)
         if changes != sorted(set(changes)):

@@ -104,9 +104,7 @@ class Hyperplane(Generator):
 
 
 @inlined
-def _step(
-    state: np.ndarray, key: np.uint64, row: int, steps: np.ndarray, directions: np.ndarray, sigma: float
-) -> None:
+def _step(state: np.ndarray, key: np.uint64, row: int, steps: np.ndarray, directions: np.ndarray, sigma: float) -> None:
     """Move the weights as they move after a row."""
     restart(state, key, row)
     for j in range(len(steps)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamlearn.compiled import inlined, kernel
 from streamlearn.parameters import check_range
-from streamlearn.random import below, generator, normal, restart, uniform
+from streamlearn.random import below, normal, restart, uniform
 
 from .generator import MAX_SEED, Generator, key, numbered, schema_of
 
@@ -70,9 +70,7 @@ class RandomRBF(Generator):
         self._widths = np.empty(n_centroids)
         self._bounds = np.empty(n_centroids)
         self._speeds = np.empty((n_centroids, n_features))
-        _place(
-            self._model_key, n_classes, self._centres, self._labels, self._widths, self._bounds, self._speeds
-        )
+        _place(self._model_key, n_classes, self._centres, self._labels, self._widths, self._bounds, self._speeds)
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
         _rbf(

@@ -104,7 +104,8 @@ def evaluate_detectors(
                             drifts=tuple(signal.drifts),
                             alarms=alarms,
                             warnings=int((levels == WARNING).sum()),
-                            score=score_alarms(alarms, signal.drifts, len(signal.values), max_delay),
+                            optional=tuple(signal.optional),
+                            score=score_alarms(alarms, signal.drifts, len(signal.values), max_delay, signal.optional),
                             seconds=seconds,
                         )
                     )

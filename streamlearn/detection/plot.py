@@ -57,6 +57,9 @@ def _draw_trade(axes: Axes, result: DetectionResult) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+        axis.set_minor_formatter(lambda value, _: f"{value:,.6g}" if f"{value:e}"[0] in "25" else "")
     axes.margins(0.08)
     axes.set_xlabel(f"False alarms per 1,000 rows (none: drawn at {least:.2g})", fontsize=10)
     axes.set_ylabel("Mean delay, rows", fontsize=10)
@@ -65,9 +68,8 @@ def _draw_trade(axes: Axes, result: DetectionResult) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title("What detectors trade: delay for false alarms", loc="left", fontsize=13, fontweight="bold", pad=22)
     axes.annotate(
-        f"All streams and seeds. Lower left is better. In brackets: drifts found within "
-        f"{result.settings['max_delay']:,} "
-        "rows; hollow: more than half missed",
+        "All streams and seeds. Lower left is better. In brackets: drifts found within "
+        f"{result.settings['max_delay']:,} rows; hollow: more than half missed",
         (0, 1),
         xytext=(0, 8),
         xycoords="axes fraction",
@@ -85,6 +87,8 @@ def _draw_strip(axes: Axes, runs: list[DetectionRun], detectors: list[str]) -> N
         if drift.width > 1:
             axes.axvspan(drift.row - drift.width / 2, drift.row + drift.width / 2, color="#e8eaed", linewidth=0)
         axes.axvline(drift.row, color="#3c4043", linewidth=1.0, linestyle=(0, (3, 2)))
+    for drift in first[0].optional:
+        axes.axvline(drift.row, color="#9aa0a6", linewidth=1.0, linestyle=(0, (1, 3)))
     for run in first:
         line = detectors.index(run.detector)
         found = run.score.found[run.score.found >= 0]

@@ -28,7 +28,8 @@ class DetectionRun:
     ----------
     detector, stream : str
     seed : int or None
-    drifts : tuple of Drift
+    drifts, optional : tuple of Drift
+        The changes to find, and those that may be told or not.
     alarms : int64 [a]
         Rows after which it raised an alarm.
     warnings : int
@@ -42,6 +43,7 @@ class DetectionRun:
     stream: str
     seed: int | None
     drifts: tuple[Drift, ...]
+    optional: tuple[Drift, ...]
     alarms: np.ndarray
     warnings: int
     score: Score

@@ -35,7 +35,13 @@ class Score:
     false_alarms: np.ndarray
 
 
-def score_alarms(alarms: Sequence[int] | np.ndarray, drifts: Sequence[Drift], rows: int, max_delay: int) -> Score:
+def score_alarms(
+    alarms: Sequence[int] | np.ndarray,
+    drifts: Sequence[Drift],
+    rows: int,
+    max_delay: int,
+    optional: Sequence[Drift] = (),
+) -> Score:
     """Match alarms with drifts.
 
     A drift begins at its onset, half its width before its centre. The first alarm from then on finds it, if it comes
@@ -53,6 +59,8 @@ def score_alarms(alarms: Sequence[int] | np.ndarray, drifts: Sequence[Drift], ro
         Length of the sequence.
     max_delay
         Rows after the end of a change until which an alarm still counts, >= 1.
+    optional
+        Changes that need not be found: the first alarm after one, by the same rule, is neither false nor a find.
 
     Raises
     ------
@@ -69,19 +77,21 @@ def score_alarms(alarms: Sequence[int] | np.ndarray, drifts: Sequence[Drift], ro
         raise OptionError(f"max_delay must be at least 1 row, got {max_delay}")
     at = np.asarray(alarms, np.int64)
     is_false = np.ones(len(at), bool)
-    found = np.full(len(drifts), -1, np.int64)
+    found = []
     delays = []
-    onsets = [max(0, drift.row - drift.width // 2) for drift in drifts] + [rows]
-    for i, drift in enumerate(drifts):
-        end = onsets[i] + drift.width
-        until = min(end + max_delay, max(onsets[i + 1], onsets[i] + 1))
-        candidates = np.flatnonzero((at >= onsets[i]) & (at < until))
-        if len(candidates):
-            found[i] = at[candidates[0]]
-            delays.append(int(found[i]) - onsets[i])
-            is_false[candidates[at[candidates] < end]] = False
-            is_false[candidates[0]] = False
-    return Score(rows, len(drifts), tuple(delays), found, at[is_false])
+    changes = sorted(
+        [(drift.row - drift.width // 2, drift.width, True) for drift in drifts]
+        + [(drift.row - drift.width // 2, drift.width, False) for drift in optional]
+    )
+    for i, (onset, width, counts) in enumerate(changes):
+        next_onset = changes[i + 1][0] if i + 1 < len(changes) else rows
+        inside = np.flatnonzero((at >= onset) & (at < min(onset + width + max_delay, next_onset)))
+        is_false[inside[:1]] = False
+        is_false[inside[at[inside] < onset + width]] = False
+        if counts:
+            found.append(at[inside[0]] if len(inside) else -1)
+            delays += [int(at[inside[0]]) - max(onset, 0)] if len(inside) else []
+    return Score(rows, len(drifts), tuple(delays), np.array(found, np.int64), at[is_false])
 
 
 def summarise(scores: Sequence[Score]) -> dict[str, float]:
