@@ -195,7 +195,9 @@ class EWMAChart(ValueDetector, BinaryDriftAndWarningDetector):
     _size = 5
     _kernel = staticmethod(kernels.ewma_chart)
 
-    def __init__(self, *, min_instances: int = 30, lambda_val: float = 0.2, arl0: Literal[100, 400, 1000] = 400) -> None:
+    def __init__(
+        self, *, min_instances: int = 30, lambda_val: float = 0.2, arl0: Literal[100, 400, 1000] = 400
+    ) -> None:
         check_range("min_instances", min_instances, 0, 2**31, kind=int)
         check_range("lambda_val", lambda_val, 0.0, 1.0, open_low=True)
         if arl0 not in _LIMITS:

@@ -40,9 +40,7 @@ class DDM(ValueDetector, BinaryDriftAndWarningDetector):
     _size = 6
     _kernel = staticmethod(kernels.ddm)
 
-    def __init__(
-        self, *, warm_start: int = 30, warning_threshold: float = 2.0, drift_threshold: float = 3.0
-    ) -> None:
+    def __init__(self, *, warm_start: int = 30, warning_threshold: float = 2.0, drift_threshold: float = 3.0) -> None:
         check_range("warm_start", warm_start, 0, 2**31, kind=int)
         check_thresholds(warning_threshold, drift_threshold)
         self.warm_start = warm_start
