@@ -14,6 +14,7 @@ _HOMES = {
     "Batch": "batch",
     "Chain": "chain",
     "Classifier": "array_learner",
+    "Detector": "detector",
     "Drift": "source",
     "Field": "schema",
     "InputError": "errors",
@@ -35,10 +36,14 @@ _HOMES = {
     "from_river": "adapters",
     "from_sklearn": "adapters",
     "load": "models",
+    "make_detector": "models",
     "make_learner": "models",
     "open_stream": "source",
     "tune": "tuning",
 }
+
+_GROUPS = ("learners", "detectors")
+"""Groups of the registry whose classes are public names."""
 
 
 def __getattr__(name: str) -> Any:
@@ -55,17 +60,17 @@ def __getattr__(name: str) -> Any:
 
 
 def _registered(name: str) -> Any:
-    """A learner's class, found by its name among what packages register."""
+    """A class of a learner or a detector, found by its name among what packages register."""
     from . import registry
 
-    for entry in registry.classes("learners"):
-        if entry == name:
-            return registry.load("learners", name)
-    close = registry.near(name, [*_HOMES, *registry.classes("learners")])
+    for group in _GROUPS:
+        if name in registry.classes(group):
+            return registry.load(group, name)
+    close = registry.near(name, __dir__())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {close[0]}?" if close else ""))
 
 
 def __dir__() -> list[str]:
     from . import registry
 
-    return sorted({*_HOMES, *registry.classes("learners"), "__version__"})
+    return sorted({*_HOMES, *(name for group in _GROUPS for name in registry.classes(group)), "__version__"})

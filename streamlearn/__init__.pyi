@@ -3,6 +3,20 @@ from .adapters import from_sklearn as from_sklearn
 from .algorithms.baselines import NoChangeClassifier as NoChangeClassifier
 from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
+from .algorithms.drift import ABCD as ABCD
+from .algorithms.drift import ADWIN as ADWIN
+from .algorithms.drift import CUSUM as CUSUM
+from .algorithms.drift import DDM as DDM
+from .algorithms.drift import EDDM as EDDM
+from .algorithms.drift import EWMAChart as EWMAChart
+from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
+from .algorithms.drift import HDDM_A as HDDM_A
+from .algorithms.drift import HDDM_W as HDDM_W
+from .algorithms.drift import KSWIN as KSWIN
+from .algorithms.drift import PageHinkley as PageHinkley
+from .algorithms.drift import RDDM as RDDM
+from .algorithms.drift import SEED as SEED
+from .algorithms.drift import STEPD as STEPD
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
@@ -13,6 +27,7 @@ from .array_learner import Regressor as Regressor
 from .batch import Batch as Batch
 from .chain import Chain as Chain
 from .detection import evaluate_detectors as evaluate_detectors
+from .detector import Detector as Detector
 from .errors import InputError as InputError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import OptionError as OptionError
@@ -24,6 +39,7 @@ from .evaluation import Result as Result
 from .evaluation import evaluate as evaluate
 from .learner import Learner as Learner
 from .models import load as load
+from .models import make_detector as make_detector
 from .models import make_learner as make_learner
 from .schema import Field as Field
 from .schema import Schema as Schema

@@ -30,6 +30,25 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
 
 
+def undivided(function: F) -> F:
+    """As `kernel`, but the GIL is kept, so that a call is one step to other threads, without any lock (0.1 µs a call).
+
+    For kernels that take microseconds.
+    """
+    return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+
+
+def entry_of(function: Callable[..., Any], *arguments: str) -> Callable[..., Any]:
+    """The compiled code of a kernel for arguments of these types, such as ``"intp"``; compiled now if it has to be.
+
+    Calling it takes 0.05 µs less than calling the kernel, which looks at the types of its arguments.
+    """
+    dispatcher = cast(Any, function)
+    signature = tuple(getattr(types, argument) for argument in arguments)
+    dispatcher.compile(signature)
+    return cast(Callable[..., Any], dispatcher.overloads[signature].entry_point)
+
+
 def is_compiled(function: Callable[..., Any]) -> bool:
     """Say whether ``function`` is in memory or in Numba's disk cache already, so that a call will not compile it."""
     dispatcher = cast(Any, function)

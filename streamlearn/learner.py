@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import threading
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
@@ -16,6 +15,7 @@ import river.base
 
 from .batch import Batch
 from .errors import InputError, OptionError, SchemaError, StateError
+from .parameters import call_of, parameters_of
 from .schema import Schema
 from .work import learning, predicting
 
@@ -271,8 +271,7 @@ class Learner(river.base.Estimator):
     @property
     def params(self) -> dict[str, Any]:
         """The constructor's parameters, as they are set."""
-        names = inspect.signature(type(self).__init__).parameters
-        return {name: getattr(self, name) for name in names if name not in ("self", "schema")}
+        return parameters_of(self)
 
     @property
     def nbytes(self) -> int:
@@ -324,9 +323,7 @@ class Learner(river.base.Estimator):
         return learner
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        given = [f"{name}={value!r}" for name, value in self.params.items() if value != defaults[name].default]
-        return f"{type(self).__name__}({', '.join(given)})"
+        return call_of(self)
 
     def __str__(self) -> str:
         return repr(self)

@@ -1,16 +1,19 @@
-"""Learners by their registered names, and learners out of model files."""
+"""Learners and detectors by their registered names, and out of model files."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from . import container, registry
 from .errors import OptionError, SchemaError, StateError
 from .learner import Learner
 from .schema import Schema
+
+if TYPE_CHECKING:
+    from .detector import Detector
 
 
 def make_learner(spec: str | Mapping[str, Any], **params: Any) -> Learner:
@@ -36,7 +39,7 @@ def make_learner(spec: str | Mapping[str, Any], **params: Any) -> Learner:
     """
     if isinstance(spec, str):
         steps = [registry.parse_call(step) for step in spec.split("|")]
-        learners = [
+        learners: list[Learner] = [
             build(name, {**given, **(params if step == len(steps) - 1 else {})})
             for step, (name, given) in enumerate(steps)
         ]
@@ -47,22 +50,53 @@ def make_learner(spec: str | Mapping[str, Any], **params: Any) -> Learner:
         return Chain(steps=tuple(learners))
     if not isinstance(spec, Mapping) or not isinstance(spec.get("type"), str):
         raise OptionError(f"a learner is written NAME:param=value or as a mapping with the key 'type', not {spec!r}")
-    return build(spec["type"], {key: value for key, value in spec.items() if key != "type"} | params)
+    learner: Learner = build(spec["type"], {key: value for key, value in spec.items() if key != "type"} | params)
+    return learner
 
 
-def build(name: str, params: Mapping[str, Any]) -> Learner:
-    """Call a registered learner's constructor with checked parameter names."""
-    cls = registry.load("learners", name)
+def make_detector(spec: str | Mapping[str, Any], **params: Any) -> Detector:
+    """Make a detector of drift by its registered name.
+
+    Parameters
+    ----------
+    spec
+        ``"NAME"`` or ``"NAME:param=value,…"``, or a mapping with the key ``type`` and the parameters.
+    params
+        Further parameters.
+
+    Raises
+    ------
+    OptionError
+        If the name or a parameter is unknown (the message suggests the near ones) or a value is out of range.
+
+    Examples
+    --------
+    >>> make_detector("adwin:delta=0.01")
+    ADWIN(delta=0.01)
+    """
+    if isinstance(spec, str):
+        name, given = registry.parse_call(spec)
+    elif isinstance(spec, Mapping) and isinstance(spec.get("type"), str):
+        name, given = spec["type"], {key: value for key, value in spec.items() if key != "type"}
+    else:
+        raise OptionError(f"a detector is written NAME:param=value or as a mapping with the key 'type', not {spec!r}")
+    detector: Detector = build(name, {**given, **params}, "detectors")
+    return detector
+
+
+def build(name: str, params: Mapping[str, Any], group: str = "learners") -> Any:
+    """Call the constructor of a registered learner or detector with checked parameter names."""
+    cls = registry.load(group, name)
     known = [parameter for parameter in inspect.signature(cls.__init__).parameters if parameter != "self"]
     for param in params:
         if param not in known:
             shown = ", ".join(parameter for parameter in known if parameter != "schema")
             error = registry.unknown_name("parameter", str(param), known)
-            raise OptionError(f"{registry.full_name('learners', name)}: {error} (parameters: {shown or 'none'})")
+            raise OptionError(f"{registry.full_name(group, name)}: {error} (parameters: {shown or 'none'})")
     try:
-        return cast(Learner, cls(**params))
+        return cls(**params)
     except OptionError as error:
-        raise OptionError(f"{registry.full_name('learners', name)}: {error}") from None
+        raise OptionError(f"{registry.full_name(group, name)}: {error}") from None
 
 
 def describe(learner: Learner) -> dict[str, Any]:
@@ -99,7 +133,7 @@ def revive(description: Mapping[str, Any]) -> Learner:
         params = {key: _param_from_json(value) for key, value in description["params"].items()}
         if description["schema"] is not None:
             params["schema"] = Schema.from_dict(description["schema"])
-        learner = build(description["type"], params)
+        learner: Learner = build(description["type"], params)
         if description["state"] is not None:
             learner.restore(description["state"])
     except StateError:
@@ -109,10 +143,45 @@ def revive(description: Mapping[str, Any]) -> Learner:
     return learner
 
 
-def load(path: str | Path) -> Learner:
-    """Read any learner from a file that `Learner.save` wrote.
+def describe_detector(detector: Detector) -> dict[str, Any]:
+    """What a detector's file holds: the registered type, the parameters, the state."""
+    name = registry.name_of("detectors", type(detector))
+    if name is None:
+        raise StateError(
+            f"{type(detector).__name__} is not registered, so a file could not be read again: register it as an entry "
+            "point of the group streamlearn.detectors"
+        )
+    return {"detector": name, "params": detector.params, "state": detector.state()}
 
-    The file can't run code: its type is looked up among the registered learners, its arrays are checked against the
+
+def revive_detector(description: Mapping[str, Any]) -> Detector:
+    """Make the detector that `describe_detector` described.
+
+    Raises
+    ------
+    StateError
+        If anything does not fit.
+    """
+    if not isinstance(description, Mapping) or set(description) != {"detector", "params", "state"}:
+        raise StateError("a detector has the keys detector, params and state")
+    if not isinstance(description["detector"], str) or not isinstance(description["params"], Mapping):
+        raise StateError("a detector's name is text and its params are an object")
+    if description["detector"] not in registry.names("detectors"):
+        raise StateError(f"the file holds a {description['detector']!r}, which no installed package registers")
+    try:
+        detector: Detector = build(description["detector"], description["params"], "detectors")
+        detector.restore(description["state"])
+    except StateError:
+        raise
+    except (OptionError, TypeError, ValueError, KeyError, OverflowError) as error:
+        raise StateError(f"the state does not fit {description['detector']}: {error}") from error
+    return detector
+
+
+def load(path: str | Path) -> Any:
+    """Read any learner or detector from a file that its ``save`` wrote.
+
+    The file can't run code: its type is looked up among the registered ones, its arrays are checked against the
     layout and the index ranges that the type's kernels rely on.
 
     Raises
@@ -124,7 +193,7 @@ def load(path: str | Path) -> Learner:
     """
     content = container.load(path)
     try:
-        return revive(content)
+        return revive_detector(content) if "detector" in content else revive(content)
     except StateError as error:
         raise StateError(f"{path}: {error}") from None
 

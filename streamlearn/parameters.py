@@ -1,7 +1,8 @@
-"""Checks of constructor parameters; each refusal names the parameter and what it accepts."""
+"""Constructor parameters: their checks (a refusal names the parameter and what it accepts), and what they are set to."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from .errors import OptionError
@@ -33,3 +34,28 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a parameter that is neither True nor False.
+
+    Raises
+    ------
+    OptionError
+        The message names the parameter.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be True or False, got {value!r}")
+
+
+def parameters_of(made: Any) -> dict[str, Any]:
+    """The parameters that an object was made with, which it keeps in attributes of their names; a schema is none."""
+    names = inspect.signature(type(made).__init__).parameters
+    return {name: getattr(made, name) for name in names if name not in ("self", "schema")}
+
+
+def call_of(made: Any) -> str:
+    """The call that makes such an object, without the parameters that have their defaults."""
+    defaults = inspect.signature(type(made).__init__).parameters
+    given = [f"{name}={value!r}" for name, value in made.params.items() if value != defaults[name].default]
+    return f"{type(made).__name__}({', '.join(given)})"

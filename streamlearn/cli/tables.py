@@ -21,14 +21,23 @@ def console() -> Console:
 
 def learners() -> Table:
     """Registered learners with the first sentence of their docstrings."""
-    table = _table("learner", "task", "what it is")
-    for name in registry.names("learners"):
+    return _registered("learners", "task")
+
+
+def detectors() -> Table:
+    """Registered detectors with the first sentence of their docstrings."""
+    return _registered("detectors", "accepts")
+
+
+def _registered(group: str, trait: str) -> Table:
+    table = _table(group.removesuffix("s"), trait, "what it is")
+    for name in registry.names(group):
         try:
-            cls = registry.load("learners", name)
+            cls = registry.load(group, name)
         except StreamlearnError as error:  # somebody else's package must not hide all others
             table.add_row(name, "", str(error))
         else:
-            table.add_row(name, getattr(cls, "task", "any"), (inspect.getdoc(cls) or "").split("\n")[0])
+            table.add_row(name, getattr(cls, trait, "any"), (inspect.getdoc(cls) or "").split("\n")[0])
     return table
 
 

@@ -19,19 +19,22 @@ class Group(StrEnum):
     """What can be listed."""
 
     learners = "learners"
+    detectors = "detectors"
     streams = "streams"
     metrics = "metrics"
 
 
-def list_names(what: Annotated[Group, typer.Argument(help="learners, streams or metrics")]) -> None:
-    """List learners, streams or metrics, each with one line about it."""
+def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, streams or metrics")]) -> None:
+    """List learners, detectors, streams or metrics, each with one line about it."""
     from .. import tables
 
     tables.console().print(getattr(tables, what.value)())
 
 
-def describe(name: Annotated[str, typer.Argument(help="A learner, a stream of the catalogue, or a metric.")]) -> None:
-    """Describe a learner (parameters and their meaning), a stream or a metric."""
+def describe(
+    name: Annotated[str, typer.Argument(help="A learner, a detector, a stream of the catalogue, or a metric.")],
+) -> None:
+    """Describe a learner or a detector (parameters and their meaning), a stream or a metric."""
     from ...datasets import datasets
     from ...evaluation.metrics import METRICS
 
@@ -43,13 +46,24 @@ def describe(name: Annotated[str, typer.Argument(help="A learner, a stream of th
         better = "higher" if metric.higher_is_better else "lower"
         typer.echo(f"{name}: {metric.description} ({metric.task}; {better} is better)")
     else:
-        known = [*streams, *METRICS, *registry.names("learners")]
-        try:
-            cls = registry.load("learners", name)
-        except UnknownNameError:
-            raise registry.unknown_name("name", name, known) from None
-        typer.echo(f"{registry.full_name('learners', name)}: {cls.__name__}{_signature(cls)}\n")
+        group = _group_of(name, [*streams, *METRICS])
+        cls = registry.load(group, name)
+        typer.echo(f"{registry.full_name(group, name)}: {cls.__name__}{_signature(cls)}\n")
         typer.echo(inspect.getdoc(cls))
+
+
+def _group_of(name: str, others: list[str]) -> str:
+    """The group in which a name is registered; the error for an unknown one lists the near ones of all kinds."""
+    groups = ("learners", "detectors")
+    for group in groups:
+        try:
+            registry.full_name(group, name)
+        except UnknownNameError:
+            continue
+        return group
+    raise registry.unknown_name(
+        "name", name, [*others, *(known for group in groups for known in registry.names(group))]
+    )
 
 
 def _stream(entry: Dataset) -> str:
@@ -76,12 +90,13 @@ def _signature(cls: Any) -> str:
 
 
 def inspect_model(
-    model: Annotated[Path, typer.Argument(help="A file that a learner was saved to.")],
+    model: Annotated[Path, typer.Argument(help="A file that a learner or a detector was saved to.")],
     schema: Annotated[bool, typer.Option("--schema", help="Print the schema as well.")] = False,
     text: Annotated[bool, typer.Option("--text", help="Draw a tree as text.")] = False,
     graphviz: Annotated[bool, typer.Option("--graphviz", help="Write a tree as Graphviz dot.")] = False,
 ) -> None:
     """Show what a model file holds: type, parameters, classes, size, and for trees their nodes."""
+    from ...detector import Detector
     from ...models import load
 
     learner: Any = load(model)
@@ -93,6 +108,9 @@ def inspect_model(
         raise OptionError(f"{model} holds {learner!r}, which is no tree")
     typer.echo(repr(learner))
     typer.echo(f"file       {model.stat().st_size:,} bytes; in memory {learner.nbytes:,}")
+    if isinstance(learner, Detector):
+        typer.echo(f"drifts     {learner.n_detections:,}")
+        return
     if learner.classes:
         typer.echo(f"classes    {', '.join(map(str, learner.classes))}")
     for name, value in learner.summary().items():
