@@ -16,6 +16,7 @@ from river.drift import binary as river_binary
 
 from streamlearn import registry
 from streamlearn.detection import SIGNALS, evaluate_detectors
+from streamlearn.detector import ValueDetector
 from streamlearn.models import make_detector
 
 STREAMS = ("sea_a:rows=100000", "led_a:rows=100000", "stagger_a:rows=100000", "sine1_a:rows=100000")
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     ours = {name: make_detector(name) for name in registry.names("detectors")}
-    detectors = {name: detector for name, detector in ours.items() if not getattr(detector, "multivariate", False)}
+    detectors = {name: detector for name, detector in ours.items() if isinstance(detector, ValueDetector)}
     detectors |= {name: make() for name, make in RIVERS.items()}
     streams = [f"{name}:rows={options.rows}" for name in SIGNALS]
     streams += [] if options.without_streams else STREAMS

@@ -16,7 +16,7 @@ import streamlearn as sl
 from streamlearn.detection import SIGNALS, Signal, evaluate_detectors, make_signal, score_alarms
 from streamlearn.detection.evaluate import levels_of
 from streamlearn.detection.scoring import summarise
-from streamlearn.errors import OptionError, UnknownNameError
+from streamlearn.errors import InputError, OptionError, UnknownNameError
 from streamlearn.source import Drift
 from tests.naive.alarms import judge
 
@@ -196,6 +196,15 @@ def test_results_as_json_and_picture(tmp_path: Path) -> None:
     assert "<svg" in drawn
     with pytest.raises(OptionError, match=r"\.png"):
         result.plot(tmp_path / "detectors.txt")
+
+
+def test_a_detector_sits_out_what_it_is_not_defined_for() -> None:
+    result = evaluate_detectors(["ddm", "adwin"], ["abrupt_errors:rows=500", "mean_shift:rows=500"], seeds=1)
+    assert set(result.skipped) == {("ddm", "mean_shift")}
+    assert len(result.runs) == 3
+    assert "Not defined for the values of mean_shift: ddm." in str(result)
+    with pytest.raises(InputError, match="no detector takes in these values"):
+        evaluate_detectors("ddm", "mean_shift:rows=500", seeds=1)
 
 
 def test_wrong_input_is_refused() -> None:

@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from .. import models
-from ..errors import OptionError
+from ..detector import Detector, ValueDetector
+from ..errors import InputError, OptionError
 from ..evaluation.progress import Progress
 from ..learner import Learner
 from ..registry import parse_call
@@ -36,7 +37,8 @@ def evaluate_detectors(
 
     A detector takes in a signal's values, or the errors that a learner makes on a stream, test-then-train, where the
     stream knows its drifts; the learner goes on learning and is never reset, so that all detectors see the same errors.
-    A detector of the input takes in the rows instead. Detectors that raise an alarm restart by themselves.
+    A detector of the input takes in the rows instead. Detectors that raise an alarm restart by themselves. One that is
+    not defined for a sequence's values (DDM takes errors, 0 or 1) sits that sequence out.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ def evaluate_detectors(
     if not numbers:
         raise OptionError("give at least one seed")
     runs: list[DetectionRun] = []
+    skipped: dict[tuple[str, str], str] = {}
     for what in wanted:
         for seed in numbers if _takes_seed(what) else [None]:
             signal, rows = _sequence(what, seed, learner, limit, any(map(_watches_rows, named.values())))
@@ -93,7 +96,11 @@ def evaluate_detectors(
                     if taken is None:
                         raise OptionError(f"{label} watches rows, and {signal.name} has values only: name a stream")
                     started = time.perf_counter()
-                    levels = levels_of(fresh, taken)
+                    try:
+                        levels = levels_of(fresh, taken)
+                    except InputError as error:
+                        skipped[label, signal.name] = str(error)
+                        continue
                     seconds = time.perf_counter() - started
                     alarms = np.flatnonzero(levels == DRIFT)
                     runs.append(
@@ -110,7 +117,9 @@ def evaluate_detectors(
                         )
                     )
     settings = {"learner": learner, "max_delay": max_delay, "limit": limit}
-    return DetectionResult(runs=runs, settings=settings)
+    if not runs:
+        raise InputError(f"no detector takes in these values: {next(iter(skipped.values()))}")
+    return DetectionResult(runs=runs, settings=settings, skipped=skipped)
 
 
 def levels_of(detector: Any, values: np.ndarray) -> np.ndarray:
@@ -134,7 +143,7 @@ def _is_binary(detector: Any) -> bool:
 
 
 def _watches_rows(detector: Any) -> bool:
-    return bool(getattr(detector, "multivariate", False))
+    return isinstance(detector, Detector) and not isinstance(detector, ValueDetector)
 
 
 def _named(detectors: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +58,13 @@ class DetectionResult:
     ----------
     runs : list of DetectionRun
     settings : dict
+    skipped : dict of (detector, stream) to str
+        Detectors that sat a sequence out, and why.
     """
 
     runs: list[DetectionRun]
     settings: dict[str, Any]
+    skipped: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def detectors(self) -> list[str]:
@@ -85,6 +88,7 @@ class DetectionResult:
             {"stream": stream, **self._entry(detector, [stream])}
             for stream in self.streams
             for detector in self.detectors
+            if any(run.detector == detector and run.stream == stream for run in self.runs)
         ]
 
     def _entry(self, detector: str, streams: list[str]) -> dict[str, Any]:
@@ -116,8 +120,13 @@ class DetectionResult:
             title_justify="left",
             box=box.SIMPLE_HEAD,
             pad_edge=False,
-            caption="Delay: mean rows from a drift's onset to its alarm. False alarms and warnings: per 1,000 rows. "
-            "Mean time ratio: rows between false alarms over delay, times the share found.",
+            caption="\n".join(
+                [
+                    "Delay: mean rows from a drift's onset to its alarm. False alarms and warnings: per 1,000 rows. "
+                    "Mean time ratio: rows between false alarms over delay, times the share found.",
+                    *self._notes(),
+                ]
+            ),
             caption_justify="left",
         )
         if by_stream:
@@ -157,6 +166,12 @@ class DetectionResult:
             table.add_row(*cells, style="bold" if is_best else None)
         return table
 
+    def _notes(self) -> list[str]:
+        streams: dict[str, list[str]] = {}
+        for detector, stream in self.skipped:
+            streams.setdefault(stream, []).append(detector)
+        return [f"Not defined for the values of {name}: {', '.join(labels)}." for name, labels in streams.items()]
+
     def __str__(self) -> str:
         return self.to_text()
 
@@ -175,6 +190,7 @@ class DetectionResult:
         document = {
             "settings": self.settings,
             "summary": [_strict(entry) for entry in self.summary],
+            "skipped": [{"detector": d, "stream": s, "why": why} for (d, s), why in self.skipped.items()],
             "by_stream": [_strict(entry) for entry in self.by_stream],
             "runs": [
                 {

@@ -98,8 +98,8 @@ def summarise(scores: Sequence[Score]) -> dict[str, float]:
     """The figures of several sequences together; NaN where there is nothing to count.
 
     ``missed`` is a share of all drifts; ``delay`` the mean time to detection in rows; ``false_alarms`` are per 1,000
-    rows; ``time_between_false_alarms`` in rows (infinite without any); ``mean_time_ratio`` is the latter over the
-    former, times the share of drifts found (Bifet, 2017): the larger, the better.
+    rows; ``time_between_false_alarms`` in rows (infinite without any); ``mean_time_ratio`` is the latter (without
+    any: all rows) over the former, times the share of drifts found (Bifet, 2017): the larger, the better.
     """
     rows, drifts = sum(score.rows for score in scores), sum(score.drifts for score in scores)
     delays = [delay for score in scores for delay in score.delays]
@@ -115,5 +115,5 @@ def summarise(scores: Sequence[Score]) -> dict[str, float]:
         "delay_std": float(np.std(delays, ddof=1)) if len(delays) > 1 else math.nan,
         "false_alarms": 1000.0 * false / rows if rows else math.nan,
         "time_between_false_alarms": between,
-        "mean_time_ratio": between / max(delay, 1.0) * found if delays else (0.0 if drifts else math.nan),
+        "mean_time_ratio": rows / max(false, 1) / max(delay, 1.0) * found if delays else (0.0 if drifts else math.nan),
     }

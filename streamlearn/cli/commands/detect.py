@@ -98,5 +98,6 @@ def detect(
 
 def _all_of_values() -> list[str]:
     """Every registered detector that takes in values, not rows."""
-    names = registry.names("detectors")
-    return [name for name in names if not getattr(registry.load("detectors", name), "multivariate", False)]
+    from ...detector import ValueDetector
+
+    return [name for name in registry.names("detectors") if issubclass(registry.load("detectors", name), ValueDetector)]
