@@ -28,10 +28,10 @@ def plot_detection(result: DetectionResult, path: str | os.PathLike[str]) -> Non
         raise OptionError("this result has no runs, so there is nothing to draw")
     detectors, streams = result.detectors, result.streams
     strip = LINE * len(detectors) + 0.75
-    figure = new_figure((9.5, 5.0 + strip * len(streams)))
-    trade, *strips = figure.subplots(1 + len(streams), 1, height_ratios=(4.2, *[strip] * len(streams)))
-    _draw_trade(trade, result)
-    for axes, stream in zip(strips, streams, strict=True):
+    figure = new_figure((10.5, 5.0 + strip * len(streams)))
+    above, below = figure.subfigures(2, 1, height_ratios=(5.0, strip * len(streams)))
+    _draw_trade(above.add_subplot(), result)
+    for axes, stream in zip(below.subplots(len(streams), 1, squeeze=False)[:, 0], streams, strict=True):
         _draw_strip(axes, [run for run in result.runs if run.stream == stream], detectors)
     save_figure(figure, path)
 
@@ -92,7 +92,8 @@ def _draw_strip(axes: Axes, runs: list[DetectionRun], detectors: list[str]) -> N
     for run in first:
         line = detectors.index(run.detector)
         found = run.score.found[run.score.found >= 0]
-        for rows, colour, size in ((run.score.false_alarms, FALSE, 6.0), (found, FOUND, 9.0)):
+        excused = np.setdiff1d(run.alarms, [*found, *run.score.false_alarms])
+        for rows, colour, size in ((excused, GREY, 5.0), (run.score.false_alarms, FALSE, 6.0), (found, FOUND, 9.0)):
             axes.plot(rows, np.full(len(rows), line), "|", color=colour, markersize=size, markeredgewidth=1.6)
     axes.set_yticks(range(len(detectors)), detectors, fontsize=8)
     axes.set_ylim(len(detectors) - 0.4, -0.6)
@@ -104,4 +105,9 @@ def _draw_strip(axes: Axes, runs: list[DetectionRun], detectors: list[str]) -> N
     axes.set_axisbelow(True)
     seed = "" if runs[0].seed is None else f", seed {runs[0].seed}"
     axes.set_title(f"{runs[0].stream}{seed}", loc="left", fontsize=10, fontweight="bold")
-    axes.set_title("alarms: blue found a drift, orange are false; dashed: drifts", loc="right", fontsize=8, color=GREY)
+    axes.set_title(
+        "alarms: blue found a drift, orange are false, grey excused; dashed: drifts",
+        loc="right",
+        fontsize=8,
+        color=GREY,
+    )
