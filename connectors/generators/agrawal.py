@@ -36,7 +36,7 @@ class Agrawal(Generator):
     --------
     >>> stream = Agrawal(function=1, perturbation=0.0)
     >>> stream.schema.decode_row(stream.poll(1).X[0])["age"]
-    23.0
+    77.0
 
     References
     ----------
@@ -55,7 +55,7 @@ class Agrawal(Generator):
     ) -> None:
         check_range("function", function, 1, 10, kind=int)
         check_range("perturbation", perturbation, 0, 1)
-        fields = [
+        fields: list[Field | str] = [
             "salary",
             "commission",
             "age",
@@ -186,7 +186,7 @@ def _agrawal(
             if commission > 0:
                 commission = _perturbed(state, commission, 65e3, 10e3, 75e3, share)
             age = math.floor(_perturbed(state, age, 60.0, 20.0, 80.0, share) + 0.5)
-            house_value = _perturbed(state, house_value, top, 0.0, 135e3, share)  # MOA's bounds: most values meet 135,000
+            house_value = _perturbed(state, house_value, top, 0.0, 135e3, share)  # sic: MOA's bound is low
             house_years = math.floor(_perturbed(state, house_years, 29.0, 1.0, 30.0, share) + 0.5)
             loan = _perturbed(state, loan, 500e3, 0.0, 500e3, share)
         X[i, 0], X[i, 1], X[i, 2] = salary, commission, age

@@ -280,14 +280,23 @@ def _row_of(row: int, count: Any, start: int) -> int:
 
 
 @inlined
-def _is_after(state: np.ndarray, key: np.uint64, row: int, centre: int, width: int) -> bool:
+def share_after(row: int, centre: int, width: int) -> float:
+    """The probability that a row, counted from 0, comes from the second side."""
     past = row + 1 - centre
     if past > CERTAIN * width:
-        return True
+        return 1.0
     if past < -CERTAIN * width or width == 0:
-        return False
-    restart(state, key, row)
-    return uniform(state) < 1.0 / (1.0 + math.exp(-4.0 * past / width))
+        return 0.0
+    return 1.0 / (1.0 + math.exp(-4.0 * past / width))
+
+
+@inlined
+def _is_after(state: np.ndarray, key: np.uint64, row: int, centre: int, width: int) -> bool:
+    share = share_after(row, centre, width)
+    if 0.0 < share < 1.0:
+        restart(state, key, row)
+        return uniform(state) < share
+    return share == 1.0
 
 
 @kernel

@@ -43,7 +43,7 @@ class Hyperplane(Generator):
     --------
     >>> stream = Hyperplane(n_features=3, mag_change=0.001)
     >>> stream.poll(5).y.tolist()
-    [1, 1, 1, 1, 0]
+    [1, 0, 1, 1, 1]
 
     References
     ----------
@@ -104,9 +104,7 @@ class Hyperplane(Generator):
 
 
 @inlined
-def _step(
-    state: np.ndarray, key: np.uint64, row: int, steps: np.ndarray, directions: np.ndarray, sigma: float
-) -> None:
+def _step(state: np.ndarray, key: np.uint64, row: int, steps: np.ndarray, directions: np.ndarray, sigma: float) -> None:
     """Move the weights as they move after a row."""
     restart(state, key, row)
     for j in range(len(steps)):

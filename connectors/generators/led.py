@@ -53,7 +53,7 @@ class LED(Generator):
     --------
     >>> batch = LED(noise=0.0, irrelevant_features=False).poll(2)
     >>> batch.X.astype(int).tolist(), batch.y.tolist()
-    ([[1, 1, 1, 1, 0, 1, 1], [1, 0, 1, 1, 1, 0, 1]], [9, 2])
+    ([[1, 0, 1, 1, 0, 1, 1], [1, 0, 1, 0, 0, 1, 0]], [3, 7])
 
     References
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamlearn.compiled import inlined, kernel
 from streamlearn.parameters import check_range
-from streamlearn.random import below, generator, normal, restart, uniform
+from streamlearn.random import below, normal, restart, uniform
 
 from .generator import MAX_SEED, Generator, key, numbered, schema_of
 
@@ -38,8 +38,8 @@ class RandomRBF(Generator):
     --------
     >>> stream = RandomRBF(n_features=3, seed=7)
     >>> stream.poll(2).X.round(3)
-    array([[0.488, 0.482, 0.448],
-           [0.557, 1.01 , 0.496]])
+    array([[-0.394, -0.074, -0.656],
+           [ 0.478,  1.903,  0.008]])
 
     References
     ----------
@@ -70,9 +70,7 @@ class RandomRBF(Generator):
         self._widths = np.empty(n_centroids)
         self._bounds = np.empty(n_centroids)
         self._speeds = np.empty((n_centroids, n_features))
-        _place(
-            self._model_key, n_classes, self._centres, self._labels, self._widths, self._bounds, self._speeds
-        )
+        _place(self._model_key, n_classes, self._centres, self._labels, self._widths, self._bounds, self._speeds)
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
         _rbf(
@@ -119,7 +117,7 @@ class RandomRBFDrift(RandomRBF):
     >>> stream = RandomRBFDrift(change_speed=0.001, model_seed=5)
     >>> stream.seek({"row": 1_000_000})
     >>> stream.poll(2).y.tolist(), stream.position()
-    ([0, 1], {'row': 1000002})
+    ([1, 0], {'row': 1000002})
 
     References
     ----------

@@ -50,7 +50,7 @@ class RandomTree(Generator):
     --------
     >>> stream = RandomTree(n_classes=3)
     >>> stream.poll(5).y.tolist(), stream.n_nodes
-    ([0, 1, 0, 2, 2], 235)
+    ([1, 2, 2, 2, 1], 590)
 
     References
     ----------

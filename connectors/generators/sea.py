@@ -35,8 +35,8 @@ class SEA(Generator):
     Examples
     --------
     >>> SEA(function=2).poll(2).X.round(3)
-    array([[6.265, 5.161, 2.461],
-           [4.297, 6.119, 2.911]])
+    array([[4.386, 3.083, 8.628],
+           [8.251, 8.518, 0.733]])
 
     References
     ----------

@@ -38,7 +38,7 @@ class Sine(Generator):
     Examples
     --------
     >>> Sine(function=1).poll(4).y.tolist(), Sine(function=2).poll(4).y.tolist()
-    ([1, 0, 0, 0], [0, 1, 1, 1])
+    ([0, 1, 1, 1], [1, 0, 0, 0])
 
     References
     ----------
@@ -94,7 +94,7 @@ class Mixed(Generator):
         self, *, function: int = 1, balance_classes: bool = False, seed: int = 1, rows: int | None = None
     ) -> None:
         check_range("function", function, 1, 2, kind=int)
-        fields = [Field("v", "nominal", ["0", "1"]), Field("w", "nominal", ["0", "1"]), "x", "y"]
+        fields: list[Field | str] = [Field("v", "nominal", ["0", "1"]), Field("w", "nominal", ["0", "1"]), "x", "y"]
         super().__init__(schema_of(fields, CLASSES), seed=seed, rows=rows)
         self.function, self.balance_classes = function, balance_classes
 
