@@ -34,6 +34,7 @@ class Agrawal(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Agrawal
     >>> stream = Agrawal(function=1, perturbation=0.0)
     >>> stream.schema.decode_row(stream.poll(1).X[0])["age"]
     77.0

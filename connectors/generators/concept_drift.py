@@ -57,7 +57,7 @@ class ConceptDrift(Source):
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import ConceptDrift, SEA
     >>> stream = ConceptDrift(SEA(function=1), SEA(function=2, seed=2), position=5000, width=1000)
     >>> stream.drifts
     (Drift(row=5000, width=1000),)
@@ -201,7 +201,7 @@ def concepts(
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import ConceptDrift, SEA, concepts
     >>> stream = concepts([SEA(function=1), SEA(function=3), SEA(function=1, seed=2)], [1000, 2000], 50)
     >>> [drift.row for drift in stream.drifts]
     [1000, 2000]

@@ -33,6 +33,7 @@ class Friedman(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Friedman
     >>> Friedman().poll(3).y.round(2)
     array([20.  , 26.73, 19.25])
 
@@ -79,6 +80,7 @@ class FriedmanDrift(Friedman):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import FriedmanDrift
     >>> FriedmanDrift(drift_type="gra", positions=(1000, 2000)).drifts
     (Drift(row=1000, width=0), Drift(row=2000, width=0))
 

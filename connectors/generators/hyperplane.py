@@ -41,6 +41,7 @@ class Hyperplane(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Hyperplane
     >>> stream = Hyperplane(n_features=3, mag_change=0.001)
     >>> stream.poll(5).y.tolist()
     [1, 0, 1, 1, 1]

@@ -54,7 +54,7 @@ class ClassImbalance(Source):
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import ClassImbalance, SEA
     >>> source = ClassImbalance(SEA(), proportions={"groupA": 1, "groupB": 99})
     >>> round(float(source.poll(20_000).y.mean()), 2)
     0.99

@@ -38,7 +38,7 @@ class LabelDelay(Modifier):
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import LabelDelay, SEA
     >>> batch = LabelDelay(SEA(), delay=100).poll(3)
     >>> batch.event_time, batch.label_time
     (array([0., 1., 2.]), array([100., 101., 102.]))

@@ -51,6 +51,7 @@ class LED(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import LED
     >>> batch = LED(noise=0.0, irrelevant_features=False).poll(2)
     >>> batch.X.astype(int).tolist(), batch.y.tolist()
     ([[1, 0, 1, 1, 0, 1, 1], [1, 0, 1, 0, 0, 1, 0]], [3, 7])
@@ -98,6 +99,7 @@ class LEDDrift(LED):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import LEDDrift
     >>> LEDDrift(n_drift_features=3)
     LEDDrift(n_drift_features=3)
 

@@ -32,7 +32,7 @@ class LabelNoise(Modifier):
     Examples
     --------
     >>> import numpy as np
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import LabelNoise, SEA
     >>> wrong = LabelNoise(SEA(noise=0.0), noise=0.25).poll(4000).y != SEA(noise=0.0).poll(4000).y
     >>> round(float(wrong.mean()), 2)
     0.25
@@ -73,7 +73,7 @@ class AttributeNoise(Modifier):
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import STAGGER
+    >>> from streamlearn.connectors.generators import AttributeNoise, STAGGER
     >>> source = AttributeNoise(STAGGER(), noise=1.0, fields=["color"])
     >>> bool((source.poll(100).X[:, 1] == STAGGER().poll(100).X[:, 1]).any())
     False
@@ -119,7 +119,7 @@ class MissingValues(Modifier):
     Examples
     --------
     >>> import numpy as np
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import MissingValues, SEA
     >>> batch = MissingValues(SEA(), share=0.5, fields=["attrib3"]).poll(4000)
     >>> np.isnan(batch.X).mean(axis=0).round(1)
     array([0. , 0. , 0.5])

@@ -36,6 +36,7 @@ class RandomRBF(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomRBF
     >>> stream = RandomRBF(n_features=3, seed=7)
     >>> stream.poll(2).X.round(3)
     array([[-0.394, -0.074, -0.656],
@@ -114,6 +115,7 @@ class RandomRBFDrift(RandomRBF):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomRBFDrift
     >>> stream = RandomRBFDrift(change_speed=0.001, model_seed=5)
     >>> stream.seek({"row": 1_000_000})
     >>> stream.poll(2).y.tolist(), stream.position()

@@ -48,6 +48,7 @@ class RandomTree(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomTree
     >>> stream = RandomTree(n_classes=3)
     >>> stream.poll(5).y.tolist(), stream.n_nodes
     ([1, 2, 2, 2, 1], 590)

@@ -34,6 +34,7 @@ class SEA(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import SEA
     >>> SEA(function=2).poll(2).X.round(3)
     array([[4.386, 3.083, 8.628],
            [8.251, 8.518, 0.733]])

@@ -37,6 +37,7 @@ class Sine(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Sine
     >>> Sine(function=1).poll(4).y.tolist(), Sine(function=2).poll(4).y.tolist()
     ([0, 1, 1, 1], [1, 0, 0, 0])
 
@@ -82,6 +83,7 @@ class Mixed(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Mixed
     >>> Mixed().schema.names
     ['v', 'w', 'x', 'y']
 

@@ -30,6 +30,7 @@ class STAGGER(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import STAGGER
     >>> stream = STAGGER(function=3)
     >>> batch = stream.poll(2)
     >>> [stream.schema.decode_row(x)["size"] for x in batch.X], stream.schema.decode_labels(batch.y).tolist()

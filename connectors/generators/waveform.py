@@ -31,6 +31,7 @@ class Waveform(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Waveform
     >>> Waveform(has_noise=True).poll(3).X.shape
     (3, 40)
 

@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import data, doctor, evaluate, show
+from .commands import data, doctor, evaluate, generate, show
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("evaluate")(evaluate.evaluate)
+app.command("generate")(generate.generate)
 app.command("list")(show.list_names)
 app.command("describe")(show.describe)
 app.command("inspect")(show.inspect_model)

@@ -33,7 +33,7 @@ def learners() -> Table:
 
 
 def streams() -> Table:
-    """The catalogue's streams and whether their files are there."""
+    """The catalogue's streams and whether their files are there, then the synthetic ones."""
     table = _table("stream", "rows", "fields", "classes", "file", "what it is")
     for entry in datasets():
         table.add_row(
@@ -44,6 +44,15 @@ def streams() -> Table:
             "here" if is_here(entry.name) else "missing",
             entry.description,
         )
+    for name in registry.names("streams"):
+        try:
+            make = registry.load("streams", name)
+        except StreamlearnError as error:
+            table.add_row(name, "", "", "", "", str(error))
+        else:
+            rows = inspect.signature(make).parameters["rows"].default
+            about = (inspect.getdoc(make) or "").split("\n")[0]
+            table.add_row(name, "endless" if rows is None else f"{rows:,}", "", "", "generated", about)
     return table
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ... import registry
 from ...errors import InputError, OptionError
+from ..completion import complete_stream
 
 
 class EvaluationFile(BaseModel):
@@ -41,17 +42,14 @@ def _complete_learner(incomplete: str) -> list[str]:
     return [name for name in registry.names("learners") if name.startswith(incomplete)]
 
 
-def _complete_stream(incomplete: str) -> list[str]:
-    from ...datasets import datasets
-
-    return [entry.name for entry in datasets() if entry.name.startswith(incomplete)]
-
-
 def evaluate(
     stream: Annotated[
         str | None,
         typer.Option(
-            "--stream", "-s", help="A name of the catalogue or a file's path.", autocompletion=_complete_stream
+            "--stream",
+            "-s",
+            help="A name (see 'list streams'), NAME:param=value,… or a file's path.",
+            autocompletion=complete_stream,
         ),
     ] = None,
     learner: Annotated[

@@ -30,7 +30,7 @@ def list_names(what: Annotated[Group, typer.Argument(help="learners, streams or 
     tables.console().print(getattr(tables, what.value)())
 
 
-def describe(name: Annotated[str, typer.Argument(help="A learner, a stream of the catalogue, or a metric.")]) -> None:
+def describe(name: Annotated[str, typer.Argument(help="A learner, a stream, or a metric.")]) -> None:
     """Describe a learner (parameters and their meaning), a stream or a metric."""
     from ...datasets import datasets
     from ...evaluation.metrics import METRICS
@@ -43,12 +43,13 @@ def describe(name: Annotated[str, typer.Argument(help="A learner, a stream of th
         better = "higher" if metric.higher_is_better else "lower"
         typer.echo(f"{name}: {metric.description} ({metric.task}; {better} is better)")
     else:
-        known = [*streams, *METRICS, *registry.names("learners")]
+        group = "streams" if name in registry.names("streams") else "learners"
+        known = [*streams, *METRICS, *registry.names("learners"), *registry.names("streams")]
         try:
-            cls = registry.load("learners", name)
+            cls = registry.load(group, name)
         except UnknownNameError:
             raise registry.unknown_name("name", name, known) from None
-        typer.echo(f"{registry.full_name('learners', name)}: {cls.__name__}{_signature(cls)}\n")
+        typer.echo(f"{registry.full_name(group, name)}: {cls.__name__}{_signature(cls)}\n")
         typer.echo(inspect.getdoc(cls))
 
 
