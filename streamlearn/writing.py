@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +116,10 @@ def drifts_in(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     ValueError
         If the note is damaged.
     """
-    note = json.loads((metadata or {}).get(METADATA, b"{}"))
+    try:
+        note = json.loads((metadata or {}).get(METADATA, b"{}"))
+    except RecursionError:
+        note = None
     pairs = note.get("drifts", []) if isinstance(note, dict) else None
     fits = isinstance(pairs, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs
@@ -138,23 +141,16 @@ def _format_of(path: Path, format: str | None) -> str:
 @contextmanager
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when it is complete, and leaves nothing behind otherwise."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # -- Arrow's formats

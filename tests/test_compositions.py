@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import generators as naive
 from scipy import stats
+from streamlearn.connectors import generators
 from streamlearn.connectors.generators import (
     LED,
     SEA,
@@ -124,6 +125,18 @@ def test_rows_depend_on_neither_batches_nor_restarts(name: str, sizes: list[int]
     other = SOURCES[name]()
     other.seek(head[-1].position)  # as a checkpoint does
     same(collected(drained(other, 300 - sum(map(len, head)), [50])), rows_of(whole, sum(map(len, head))))
+
+
+def test_sources_show_the_call_that_made_them_and_start_at_their_first_row() -> None:
+    for name, make in SOURCES.items():
+        if name != "tables":
+            again = eval(repr(make()), dict(vars(generators)))
+            same(collected(drained(again, 100, [40])), collected(drained(make(), 100, [100])))
+    used = SEA(rows=100)
+    used.poll(30)
+    np.testing.assert_array_equal(LabelNoise(used, noise=0.0).poll(100).X, SEA().poll(100).X)
+    used.poll(30)
+    np.testing.assert_array_equal(ConceptDrift(used, SEA(), position=100).poll(50).X, SEA().poll(50).X)
 
 
 def test_a_drift_draws_from_its_sides_in_their_order() -> None:

@@ -103,8 +103,10 @@ def test_a_generator_can_be_endless_and_shows_itself() -> None:
         next(stream.batches())
     assert sum(map(len, stream.batches(limit=20_000))) == 20_000
     assert repr(stream) == "SEA(function=3, seed=9)"
-    again = eval(repr(RandomTree(n_classes=3, model_seed=4, rows=7)))
-    assert again.params == RandomTree(n_classes=3, model_seed=4, rows=7).params
+    for name in NAMES:
+        made = registry.load("streams", name)(rows=300, seed=5)
+        again = eval(repr(made), dict(vars(generators)))
+        np.testing.assert_array_equal(again.poll(300).X, made.poll(300).X)
 
 
 def test_restart_is_generator() -> None:

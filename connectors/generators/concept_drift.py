@@ -17,7 +17,7 @@ from streamlearn.random import restart, uniform
 from streamlearn.source import ROWS_PER_BATCH, Drift, Source, checked_position
 
 from .common_schema import Translation, common_schema
-from .generator import MAX_ROWS, MAX_SEED, key
+from .generator import MAX_ROWS, MAX_SEED, call_of, key, rewind
 
 CERTAIN = 10.0
 """Widths from the centre beyond which the choice is certain: the chance of the other side is below 2**-53."""
@@ -89,23 +89,23 @@ class ConceptDrift(Source):
             check_range("rows", rows, 0, MAX_ROWS, kind=int)
         self.name, self.rows = name, rows
         self.bounded = rows is not None or before.bounded or after.bounded
-        self.before, self.after, self.width, self.seed = before, after, width, seed
+        self.before, self.after, self.width, self.seed = rewind(before), rewind(after), width, seed
         self.schema = common_schema(before.schema, after.schema)
         self._translations = Translation(before.schema, self.schema), Translation(after.schema, self.schema)
-        self._centre = position
+        self._position = position
         self._key = key(seed, stream=2)
         self._next = 0
         self.drifts = self._all_drifts()
 
     def __repr__(self) -> str:
-        return f"ConceptDrift({self.before!r}, {self.after!r}, position={self._centre}, width={self.width})"
+        return call_of(self)
 
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
         n = max_rows if self.rows is None else min(max_rows, self.rows - self._next)
         if n <= 0:
             return None
         from_after = np.empty(n, np.bool_)
-        n_after = int(_choose(self._key, self._next, self._centre, self.width, from_after))
+        n_after = int(_choose(self._key, self._next, self._position, self.width, from_after))
         parts = [
             _exactly(side, wanted, timeout) for side, wanted in ((self.before, n - n_after), (self.after, n_after))
         ]
@@ -140,7 +140,7 @@ class ConceptDrift(Source):
 
     def seek(self, position: Any) -> None:
         row = checked_position(position, self.rows)
-        n_after = int(_count(self._key, row, self._centre, self.width))
+        n_after = int(_count(self._key, row, self._position, self.width))
         self.before.seek({"row": row - n_after})
         self.after.seek({"row": n_after})
         self._next = row
@@ -151,20 +151,20 @@ class ConceptDrift(Source):
 
     def _all_drifts(self) -> tuple[Drift, ...]:
         """This change, and those of the sources that come while most rows are drawn from them."""
-        found = [Drift(self._centre, self.width)]
+        found = [Drift(self._position, self.width)]
         for drift in self.before.drifts:
-            row = _row_of(drift.row, lambda n: n - self._expected_after(n), self._centre)
-            if row < self._centre:
+            row = _row_of(drift.row, lambda n: n - self._expected_after(n), self._position)
+            if row < self._position:
                 found.append(Drift(row, drift.width))
         for drift in self.after.drifts:
-            row = _row_of(drift.row, self._expected_after, self._centre)
-            if row > self._centre:
+            row = _row_of(drift.row, self._expected_after, self._position)
+            if row > self._position:
                 found.append(Drift(row, drift.width))
         return tuple(sorted(found, key=lambda drift: drift.row))
 
     def _expected_after(self, row: int) -> float:
         """How many of the first ``row`` rows come from ``after``, on average."""
-        past = row - self._centre
+        past = row - self._position
         if self.width == 0:
             return max(past, 0)
         x = 4.0 * past / self.width

@@ -15,7 +15,7 @@ from streamlearn.random import restart, uniform
 from streamlearn.source import ROWS_PER_BATCH, Drift, Source, checked_position
 
 from .concept_drift import share_after
-from .generator import MAX_ROWS, MAX_SEED, key
+from .generator import MAX_ROWS, MAX_SEED, call_of, key, rewind
 
 PATIENCE = 1_000_000
 """Rows of the source in which a class that is wanted must turn up."""
@@ -77,18 +77,20 @@ class ClassImbalance(Source):
         self.name, self.schema, self.bounded = source.name, source.schema, source.bounded
         self._early = _summed("proportions", proportions, source)
         self._late = self._early if then is None else _summed("then", then, source)
-        self._centre, self._width = position, width
+        self._position, self._width = position, width
         self.drifts = () if then is None else (Drift(position, width),)
         self._key = key(seed, stream=5)
         self._go(0, 0)
 
     def __repr__(self) -> str:
-        return f"ClassImbalance({self.source!r}, proportions={self.proportions!r}, then={self.then!r})"
+        return call_of(self)
 
     def _go(self, row: int, used: int) -> None:
         self._next, self._used, self._since = row, used, 0
         self._held: Batch | None = None  # polled, the first row of it not yet looked at
-        if self.source.position() != {"row": used}:
+        if used == 0:
+            rewind(self.source)
+        else:
             self.source.seek({"row": used})
 
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
@@ -102,7 +104,7 @@ class ClassImbalance(Source):
                 raise InputError(f"{self.name}: rows without targets have no classes to choose by")
             picked = np.empty(min(max_rows, len(held)), np.int64)
             found, looked = _pick(
-                self._key, self._next, held.y, self._early, self._late, self._centre, self._width, picked
+                self._key, self._next, held.y, self._early, self._late, self._position, self._width, picked
             )
             self._used += looked
             if looked < len(held):

@@ -53,9 +53,6 @@ class LabelDelay(Modifier):
         super().__init__(source, seed=seed)
         self.delay, self.shape, self.interval = delay, shape, interval
 
-    def __repr__(self) -> str:
-        return f"LabelDelay({self.source!r}, delay={self.delay}, shape={self.shape!r})"
-
     def _change(self, batch: Batch, first: int) -> None:
         if batch.event_time is None:
             batch.event_time = np.arange(first, first + len(batch)) * float(self.interval)

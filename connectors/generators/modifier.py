@@ -13,7 +13,7 @@ from streamlearn.batch import Batch
 from streamlearn.parameters import check_range
 from streamlearn.source import ROWS_PER_BATCH, Source, checked_position
 
-from .generator import MAX_SEED, key
+from .generator import MAX_SEED, call_of, key, rewind
 
 
 class Modifier(Source):
@@ -25,18 +25,21 @@ class Modifier(Source):
     Parameters
     ----------
     source
-        Where the rows come from; its name, length and drifts are kept.
+        Where the rows come from, from its start; its name, length and drifts are kept.
     seed
         Of what is drawn here; independent of the source's own.
     """
 
     def __init__(self, source: Source, *, seed: int) -> None:
         check_range("seed", seed, 0, MAX_SEED, kind=int)
-        self.source, self.seed = source, seed
+        self.source, self.seed = rewind(source), seed
         self.name, self.rows, self.bounded = source.name, source.rows, source.bounded
         self.schema, self.drifts = source.schema, source.drifts
         self._key = key(seed, stream=4)
         self._next = 0
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     @abstractmethod
     def _change(self, batch: Batch, first: int) -> None:

@@ -46,9 +46,6 @@ class LabelNoise(Modifier):
         super().__init__(source, seed=seed)
         self.noise = noise
 
-    def __repr__(self) -> str:
-        return f"LabelNoise({self.source!r}, noise={self.noise})"
-
     def _change(self, batch: Batch, first: int) -> None:
         if batch.y is not None:
             batch.y = batch.y.copy()
@@ -95,9 +92,6 @@ class AttributeNoise(Modifier):
         self._columns = columns_of(source, fields)
         self._cardinality = np.array(source.schema.shape.cardinality, np.int64)
 
-    def __repr__(self) -> str:
-        return f"AttributeNoise({self.source!r}, noise={self.noise}, sigma={self.sigma}, fields={self.fields!r})"
-
     def _change(self, batch: Batch, first: int) -> None:
         batch.X = batch.X.copy()
         _disturb(self._key, first, batch.X, self._columns, self._cardinality, float(self.noise), float(self.sigma))
@@ -132,9 +126,6 @@ class MissingValues(Modifier):
         super().__init__(source, seed=seed)
         self.share, self.fields = share, fields
         self._columns = columns_of(source, fields)
-
-    def __repr__(self) -> str:
-        return f"MissingValues({self.source!r}, share={self.share}, fields={self.fields!r})"
 
     def _change(self, batch: Batch, first: int) -> None:
         batch.X = batch.X.copy()

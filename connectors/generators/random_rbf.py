@@ -196,12 +196,12 @@ def _place_after(start: float, step: float, steps: int) -> float:
     """
     if step == 0.0:
         return start
-    to_wall = math.floor((1.0 - start) / step) + 1.0
+    to_wall = np.floor((1.0 - start) / step) + 1.0
     if steps < to_wall:
         return start + steps * step
-    crossing = math.floor(1.0 / step) + 1.0
+    crossing = np.floor(1.0 / step) + 1.0
     since = (steps - to_wall) % (2.0 * crossing)
-    return 1.0 - since * step if since < crossing else (since - crossing) * step
+    return float(1.0 - since * step if since < crossing else (since - crossing) * step)
 
 
 @kernel
