@@ -213,6 +213,8 @@ def test_sides_that_do_not_fit_are_refused() -> None:
         concepts([sea, SEA(function=2), sea], [10, 20])
     with pytest.raises(sl.OptionError, match="3 concepts need 2 positions"):
         concepts([SEA(), SEA(), SEA()], [10])
+    with pytest.raises(sl.OptionError, match="two concepts at least"):
+        concepts([SEA()], [])
     with pytest.raises(sl.OptionError, match="ascend"):
         concepts([SEA(), SEA(), SEA()], [10, 10])
 

@@ -372,6 +372,8 @@ def test_random_tree() -> None:
         (lambda: SEA(function=5), "function must be a whole number >= 1 and <= 4, got 5"),
         (lambda: SEA(noise=1.5), "noise must be"),
         (lambda: SEA(seed=-1), "seed must be"),
+        (lambda: SEA(balance_classes="no"), "balance_classes must be true or false, got 'no'"),
+        (lambda: Waveform(has_noise=1), "has_noise must be true or false"),
         (lambda: SEA(rows=-1), "rows must be"),
         (lambda: LEDDrift(n_drift_features=8), "n_drift_features"),
         (lambda: Hyperplane(n_features=3, n_drift_features=4), "at most n_features"),

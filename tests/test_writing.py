@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from streamlearn.connectors.generators import LED, ClassImbalance, LabelNoise, MissingValues
 
 import streamlearn as sl
-from streamlearn.cli.completion import complete_stream
+from streamlearn.cli.completion import complete_name, complete_stream
 from streamlearn.writing import FORMATS, write_stream
 
 anyhow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -208,3 +208,4 @@ def test_evaluate_list_describe_and_completion_know_synthetic_streams(tmp_path: 
     assert "did you mean sea_a" in run("describe", "sea_aa", cwd=tmp_path).stderr
     assert complete_stream("sea") == ["sea", "sea_a", "sea_g"]
     assert complete_stream("elec") == ["electricity"]
+    assert complete_name("st") == ["stagger", "stagger_a", "standard_scaler"]

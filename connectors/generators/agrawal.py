@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, restart, uniform
 from streamlearn.schema import Field
 
@@ -54,6 +54,7 @@ class Agrawal(Generator):
         seed: int = 1,
         rows: int | None = None,
     ) -> None:
+        check_flag("balance_classes", balance_classes)
         check_range("function", function, 1, 10, kind=int)
         check_range("perturbation", perturbation, 0, 1)
         fields: list[Field | str] = [
@@ -71,7 +72,7 @@ class Agrawal(Generator):
         self.function, self.perturbation, self.balance_classes = function, perturbation, balance_classes
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _agrawal(self._key, first, X, y, self.function, float(self.perturbation), bool(self.balance_classes))
+        _agrawal(self._key, first, X, y, self.function, float(self.perturbation), self.balance_classes)
 
 
 @inlined

@@ -185,7 +185,7 @@ def concepts(
     Parameters
     ----------
     sources
-        One a concept, at least one. For a recurring concept give a second source of the same kind; the same object
+        One a concept, at least two. For a recurring concept give a second source of the same kind; the same object
         can't be at two rows.
     positions
         The centres of the changes, ascending, one less than there are sources.
@@ -207,6 +207,8 @@ def concepts(
     [1000, 2000]
     """
     widths = [widths] * len(positions) if isinstance(widths, int) else list(widths)
+    if len(sources) < 2:
+        raise OptionError(f"a drift needs two concepts at least, got {len(sources)}")
     if len(positions) != len(sources) - 1 or len(widths) != len(positions):
         raise OptionError(f"{len(sources)} concepts need {len(sources) - 1} positions, and as many widths or one")
     if list(positions) != sorted(set(positions)):
@@ -215,11 +217,9 @@ def concepts(
         raise OptionError("a source is there twice: give a second one of the same kind, perhaps with another seed")
     whole = sources[0]
     for level, (source, position, width) in enumerate(zip(sources[1:], positions, widths, strict=True)):
-        whole = ConceptDrift(whole, source, position=position, width=width, seed=(seed + level) % MAX_SEED)
-    whole.name = name
-    if rows is not None:
-        check_range("rows", rows, 0, MAX_ROWS, kind=int)
-        whole.rows, whole.bounded = rows, True
+        outermost: dict[str, Any] = {"rows": rows, "name": name} if level == len(positions) - 1 else {}
+        own = (seed + level) % MAX_SEED  # the choices of one level must not be those of the next
+        whole = ConceptDrift(whole, source, position=position, width=width, seed=own, **outermost)
     return whole
 
 

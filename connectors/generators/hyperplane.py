@@ -20,7 +20,7 @@ class Hyperplane(Generator):
     direction is reversed.
 
     The weights are a random walk, so going to a row walks there again from the nearest row already known, here or at
-    the start: 10 to 30 ns a row, without making the rows.
+    the start: some 5 ns for each moving weight and row, without making the rows.
 
     Parameters
     ----------

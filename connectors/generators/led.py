@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.compiled import kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, next_bits, restart, uniform
 from streamlearn.schema import Field
 
@@ -67,6 +67,7 @@ class LED(Generator):
     def __init__(
         self, *, noise: float = 0.1, irrelevant_features: bool = True, seed: int = 1, rows: int | None = None
     ) -> None:
+        check_flag("irrelevant_features", irrelevant_features)
         check_range("noise", noise, 0, 1)
         names = numbered("att", N_SEGMENTS + (N_IRRELEVANT if irrelevant_features else 0))
         fields = [Field(name, "nominal", ["0", "1"]) for name in names]

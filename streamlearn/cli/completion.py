@@ -1,4 +1,4 @@
-"""What the shell completes: names of streams."""
+"""What the shell completes: names of streams and learners."""
 
 from __future__ import annotations
 
@@ -11,3 +11,9 @@ def complete_stream(incomplete: str) -> list[str]:
 
     names = [*(entry.name for entry in datasets()), *registry.names("streams")]
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_name(incomplete: str) -> list[str]:
+    """Names of streams and learners that begin so."""
+    learners = [name for name in registry.names("learners") if name.startswith(incomplete)]
+    return sorted([*complete_stream(incomplete), *learners])

@@ -12,6 +12,7 @@ import typer
 from ... import registry
 from ...datasets import Dataset
 from ...errors import OptionError, UnknownNameError
+from ..completion import complete_name
 from ..tables import is_here
 
 
@@ -30,7 +31,9 @@ def list_names(what: Annotated[Group, typer.Argument(help="learners, streams or 
     tables.console().print(getattr(tables, what.value)())
 
 
-def describe(name: Annotated[str, typer.Argument(help="A learner, a stream, or a metric.")]) -> None:
+def describe(
+    name: Annotated[str, typer.Argument(help="A learner, a stream, or a metric.", autocompletion=complete_name)],
+) -> None:
     """Describe a learner (parameters and their meaning), a stream or a metric."""
     from ...datasets import datasets
     from ...evaluation.metrics import METRICS
