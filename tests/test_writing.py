@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from streamlearn.connectors.generators import LED, ClassImbalance, LabelNoise, MissingValues
 
 import streamlearn as sl
+from streamlearn.cli import main
 from streamlearn.cli.completion import complete_name, complete_stream
 from streamlearn.writing import FORMATS, write_stream
 
-anyhow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+anyhow = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KEEPING_KINDS = ("parquet", "arrow", "arff")
 
 
@@ -168,44 +169,59 @@ def test_event_times_and_weights_are_written_where_the_schema_names_them(tmp_pat
 # -- the command line
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    program = "import sys; sys.argv[0] = 'streamlearn'; from streamlearn.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", program, *arguments], cwd=cwd, capture_output=True, text=True)
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
 
 
-def test_generate(tmp_path: Path) -> None:
-    done = run("generate", "sea_a", "--rows", "4000", "--seed", "5", "--out", "sea.parquet", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "4,000 rows of sea_a" in done.stdout
-    assert "drifts at 1,000, 2,000, 3,000" in done.stdout
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Done]:
+    """Runs the command line in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["streamlearn", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return Done(int(stopped.value.code or 0), *capsys.readouterr())
+
+    return command
+
+
+def test_generate(run: Callable[..., Done], tmp_path: Path) -> None:
+    done = run("generate", "sea_a", "--rows", "4000", "--seed", "5", "--out", "sea.parquet")
+    assert done.code == 0, done.err
+    assert "4,000 rows of sea_a" in done.out
+    assert "drifts at 1,000, 2,000, 3,000" in done.out
     stream = sl.open_stream(tmp_path / "sea.parquet")
     np.testing.assert_array_equal(stream.poll(4000).X, sl.open_stream("sea_a:rows=4000,seed=5").poll(4000).X)
-    again = run("generate", "sea_a", "--rows", "4000", "--out", "sea.parquet", cwd=tmp_path)
-    assert again.returncode == 2
-    assert "--force" in again.stderr
-    assert run("generate", "sea:noise=0", "--rows", "9", "-o", "sea.parquet", "-f", cwd=tmp_path).returncode == 0
-    converted = run("generate", "sea.parquet", "--out", "sea.jsonl", cwd=tmp_path)
-    assert converted.returncode == 0, converted.stderr
+    again = run("generate", "sea_a", "--rows", "4000", "--out", "sea.parquet")
+    assert again.code == 2
+    assert "--force" in again.err
+    assert run("generate", "sea:noise=0", "--rows", "9", "-o", "sea.parquet", "-f").code == 0
+    converted = run("generate", "sea.parquet", "--out", "sea.jsonl")
+    assert converted.code == 0, converted.err
     lines = (tmp_path / "sea.jsonl").read_text().splitlines()
     assert len(lines) == 9
     assert set(json.loads(lines[0])) == {"attrib1", "attrib2", "attrib3", "class"}
-    assert "not one" in run("generate", "sea.parquet", "--seed", "3", "-o", "x.csv", cwd=tmp_path).stderr
+    assert "not one" in run("generate", "sea.parquet", "--seed", "3", "-o", "x.csv").err
 
 
-def test_evaluate_list_describe_and_completion_know_synthetic_streams(tmp_path: Path) -> None:
-    done = run("evaluate", "-s", "sea_a:rows=5000", "-l", "naive_bayes", "--json", "r.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_evaluate_list_describe_and_completion_know_synthetic_streams(run: Callable[..., Done], tmp_path: Path) -> None:
+    done = run("evaluate", "-s", "sea_a:rows=5000", "-l", "naive_bayes", "--json", "r.json")
+    assert done.code == 0, done.err
     assert json.loads((tmp_path / "r.json").read_text())["stream"] == "sea_a"
-    endless = run("evaluate", "-s", "sea", "-l", "naive_bayes", cwd=tmp_path)
-    assert endless.returncode == 2
-    assert "sea has no end" in endless.stderr
-    listed = run("list", "streams", cwd=tmp_path).stdout
+    endless = run("evaluate", "-s", "sea", "-l", "naive_bayes")
+    assert endless.code == 2
+    assert "sea has no end" in endless.err
+    listed = run("list", "streams").out
     for name in ("electricity", "sea_a", "rbf_f5", "random_tree"):
         assert f"\n{name} " in listed
     assert "LED digits, 1, 3, 5, then 7 segments in other places" in listed
-    described = run("describe", "agrawal", cwd=tmp_path).stdout
+    described = run("describe", "agrawal").out
     assert "Agrawal(function=1, perturbation=0.05" in described
-    assert "did you mean sea_a" in run("describe", "sea_aa", cwd=tmp_path).stderr
+    assert "did you mean sea_a" in run("describe", "sea_aa").err
     assert complete_stream("sea") == ["sea", "sea_a", "sea_g"]
     assert complete_stream("elec") == ["electricity"]
     assert complete_name("st") == ["stagger", "stagger_a", "standard_scaler"]
