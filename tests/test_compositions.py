@@ -155,6 +155,26 @@ def test_a_drift_draws_from_its_sides_in_their_order() -> None:
         assert np.mean(drawn[low:high]) == pytest.approx(np.mean(expected[low:high]), abs=0.08)
 
 
+def test_after_an_error_both_sides_stand_where_they_stood() -> None:
+    class Failing(LabelNoise):
+        broken = False
+
+        def poll(self, max_rows: int = 10, timeout: float = 0.0) -> sl.Batch | None:
+            if self.broken:
+                raise sl.InputError("for now")
+            return super().poll(max_rows, timeout)
+
+    failing = Failing(SEA(seed=2), noise=0.0)
+    source = ConceptDrift(SEA(), failing, position=50, width=40)
+    whole = ConceptDrift(SEA(), SEA(seed=2), position=50, width=40).poll(100).X
+    np.testing.assert_array_equal(source.poll(30).X, whole[:30])
+    failing.broken = True
+    with pytest.raises(sl.InputError, match="for now"):
+        source.poll(40)
+    failing.broken = False
+    np.testing.assert_array_equal(source.poll(70).X, whole[30:])
+
+
 def test_an_abrupt_drift_is_where_it_is_said_to_be() -> None:
     source = ConceptDrift(SEA(), SEA(seed=2), position=700, width=0)
     X = source.poll(1000).X

@@ -106,32 +106,28 @@ class ConceptDrift(Source):
             return None
         from_after = np.empty(n, np.bool_)
         n_after = int(_choose(self._key, self._next, self._position, self.width, from_after))
-        parts = [
-            _exactly(side, wanted, timeout) for side, wanted in ((self.before, n - n_after), (self.after, n_after))
-        ]
-        lengths = [0 if part is None else len(part) for part in parts]
-        if lengths != [n - n_after, n_after]:  # a source has no more: the first row that lacks is the end
-            ends = [
-                np.flatnonzero(from_after == bool(side))[lengths[side]]
-                for side in (0, 1)
-                if lengths[side] < (n - n_after, n_after)[side]
-            ]
-            n = int(min(ends))
-            from_after = from_after[:n]
-            self.rows = self._next + n
+        try:
+            before = _exactly(self.before, n - n_after, timeout)
+            after = _exactly(self.after, n_after, timeout)
+        except BaseException:
+            self.seek(self.position())  # neither side may be ahead of the other
+            raise
+        n = _complete(from_after, len(before or ()), len(after or ()))
+        if n < len(from_after):
+            self.rows = self._next + n  # a source has no more
         self._next += n
-        return self._merged(parts, from_after) if n else None
+        return self._merged(before, after, from_after[:n]) if n else None
 
-    def _merged(self, parts: list[Batch | None], from_after: np.ndarray) -> Batch:
+    def _merged(self, before: Batch | None, after: Batch | None, from_after: np.ndarray) -> Batch:
+        """The rows of both sides in the order in which they were drawn."""
+        n_after = int(from_after.sum())
+        n_before = len(from_after) - n_after
         sides = [
-            None if part is None else translation(part.slice(0, count))
-            for part, translation, count in zip(
-                parts, self._translations, (int((~from_after).sum()), int(from_after.sum())), strict=True
-            )
+            translation(part.slice(0, n))
+            for part, n, translation in zip((before, after), (n_before, n_after), self._translations, strict=True)
+            if part is not None and n
         ]
-        before, after = (side if side is not None and len(side) else None for side in sides)
-        whole = before if after is None else after if before is None else _interleaved(before, after, from_after)
-        assert whole is not None
+        whole = sides[0] if len(sides) == 1 else _interleaved(sides[0], sides[1], from_after)
         whole.schema, whole.position = self.schema, self.position()
         return whole
 
@@ -233,6 +229,18 @@ def _exactly(source: Source, rows: int, timeout: float) -> Batch | None:
         got.append(batch)
         rows -= len(batch)
     return None if not got else got[0] if len(got) == 1 else _joined(got)
+
+
+def _complete(from_after: np.ndarray, n_before: int, n_after: int) -> int:
+    """How many rows there are up to the first whose side has no more than these rows."""
+    n = len(from_after)
+    if n_before + n_after == n:
+        return n
+    for is_after, count in ((False, n_before), (True, n_after)):
+        rows = np.flatnonzero(from_after == is_after)
+        if count < len(rows):
+            n = min(n, int(rows[count]))
+    return n
 
 
 def _joined(batches: list[Batch]) -> Batch:
