@@ -288,9 +288,9 @@ def _row_of(row: int, count: Any, start: int) -> int:
 
 
 @inlined
-def share_after(row: int, centre: int, width: int) -> float:
+def share_after(row: int, position: int, width: int) -> float:
     """The probability that a row, counted from 0, comes from the second side."""
-    past = row + 1 - centre
+    past = row + 1 - position
     if past > CERTAIN * width:
         return 1.0
     if past < -CERTAIN * width or width == 0:
@@ -299,32 +299,43 @@ def share_after(row: int, centre: int, width: int) -> float:
 
 
 @inlined
-def _is_after(state: np.ndarray, key: np.uint64, row: int, centre: int, width: int) -> bool:
-    share = share_after(row, centre, width)
+def _is_after(state: np.ndarray, key: np.uint64, row: int, position: int, width: int) -> bool:
+    share = share_after(row, position, width)
     if 0.0 < share < 1.0:
         restart(state, key, row)
         return uniform(state) < share
     return share == 1.0
 
 
+@inlined
+def _open_rows(first: int, end: int, position: int, width: int) -> tuple[int, int]:
+    """Which of the rows ``first … end - 1`` are drawn: those before are certain to be old, those behind to be new."""
+    band = math.ceil(CERTAIN * width)
+    start = min(max(first, position - 1 - band), end)
+    return start, max(start, min(end, position + band))
+
+
 @kernel
-def _choose(key: np.uint64, first: int, centre: int, width: int, from_after: np.ndarray) -> int:
+def _choose(key: np.uint64, first: int, position: int, width: int, from_after: np.ndarray) -> int:
     """Draw which side the rows from ``first`` on come from; how many come from the second."""
     state = np.empty(4, np.uint64)
-    count = 0
-    for i in range(len(from_after)):
-        from_after[i] = _is_after(state, key, first + i, centre, width)
-        count += from_after[i]
+    start, stop = _open_rows(first, first + len(from_after), position, width)
+    from_after[: start - first] = False
+    from_after[stop - first :] = True
+    count = first + len(from_after) - stop
+    for row in range(start, stop):
+        is_after = _is_after(state, key, row, position, width)
+        from_after[row - first] = is_after
+        count += is_after
     return count
 
 
 @kernel
-def _count(key: np.uint64, rows: int, centre: int, width: int) -> int:
+def _count(key: np.uint64, rows: int, position: int, width: int) -> int:
     """How many of the first ``rows`` rows come from the second side."""
     state = np.empty(4, np.uint64)
-    band = math.ceil(CERTAIN * width)
-    end = max(0, min(rows, centre + band))
-    count = rows - end
-    for row in range(max(0, centre - band - 1), end):
-        count += _is_after(state, key, row, centre, width)
+    start, stop = _open_rows(0, rows, position, width)
+    count = rows - stop
+    for row in range(start, stop):
+        count += _is_after(state, key, row, position, width)
     return count

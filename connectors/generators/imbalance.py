@@ -169,11 +169,11 @@ def _summed(option: str, proportions: Mapping[Hashable, float], source: Source) 
 
 @inlined
 def _wanted(
-    state: np.ndarray, key: np.uint64, row: int, early: np.ndarray, late: np.ndarray, centre: int, width: int
+    state: np.ndarray, key: np.uint64, row: int, early: np.ndarray, late: np.ndarray, position: int, width: int
 ) -> int:
     """The class that a row is to have."""
     restart(state, key, row)
-    change = share_after(row, centre, width)
+    change = share_after(row, position, width)
     drawn = uniform(state)
     c = 0
     while drawn >= early[c] + change * (late[c] - early[c]):  # the last sum is 1
@@ -188,7 +188,7 @@ def _pick(
     y: np.ndarray,
     early: np.ndarray,
     late: np.ndarray,
-    centre: int,
+    position: int,
     width: int,
     picked: np.ndarray,
 ) -> tuple[int, int]:
@@ -196,7 +196,7 @@ def _pick(
     state = np.empty(4, np.uint64)
     found = looked = 0
     while found < len(picked):
-        wanted = _wanted(state, key, row + found, early, late, centre, width)
+        wanted = _wanted(state, key, row + found, early, late, position, width)
         while looked < len(y) and y[looked] != wanted:
             looked += 1
         if looked == len(y):
