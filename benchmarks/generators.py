@@ -156,7 +156,7 @@ def line(name: str, best: dict[str, float]) -> str:
         return f"{best[who] / 1e6:>{width}.3g}" if who in best else " " * width
 
     def ratio(one: str, other: str, width: int) -> str:
-        return f"{best[one] / best[other]:>{width},.0f}×" if other in best else " " * (width + 1)
+        return f"{best[one] / best[other]:>{width},.1f}×" if other in best else " " * (width + 1)
 
     rates = cell("ours", 10) + cell("dicts", 8) + cell("river", 9) + cell("moa", 8)
     return f"{name:<17}{rates}   {ratio('ours', 'river', 16)}{ratio('dicts', 'river', 9)}{ratio('ours', 'moa', 9)}"
