@@ -11,24 +11,6 @@ from typing import Any
 
 import numpy as np
 
-SEA_THRESHOLD = 8.0
-SEA_NOISE = 0.10
-RBF_CENTROIDS = 50
-LED_NOISE = 0.10
-LED_IRRELEVANT = 17
-LED_SEGMENTS = (
-    "1110111",
-    "0010010",
-    "1011101",
-    "1011011",
-    "0111010",
-    "1101011",
-    "1101111",
-    "1010010",
-    "1111111",
-    "1111011",
-)  # which of the seven segments light up for the digits 0 … 9
-
 
 @dataclass(frozen=True)
 class Stream:
@@ -105,36 +87,17 @@ class Stream:
 
 def sea(rows: int, seed: int) -> Stream:
     """SEA concepts, function 1 (Street and Kim, 2001): three numbers, one of them irrelevant; Bayes accuracy 90 %."""
-    rng = np.random.default_rng(seed)
-    X = rng.uniform(0.0, 10.0, (rows, 3))
-    y = (X[:, 0] + X[:, 1] > SEA_THRESHOLD) ^ (rng.random(rows) < SEA_NOISE)
-    return Stream("sea", _numbered(3), [None] * 3, ["0", "1"], X, y.astype(np.int64))
+    return _synthetic("sea", f"sea:seed={seed}", rows)
 
 
 def rbf(rows: int, seed: int) -> Stream:
     """Static random radial basis functions, as MOA's RandomRBFGenerator: ten numbers, five classes, 50 centroids."""
-    d, n_classes = 10, 5
-    rng = np.random.default_rng(seed)
-    centres = rng.random((RBF_CENTROIDS, d))
-    classes = rng.integers(n_classes, size=RBF_CENTROIDS)
-    spreads, weights = rng.random(RBF_CENTROIDS), rng.random(RBF_CENTROIDS)
-    drawn = rng.choice(RBF_CENTROIDS, rows, p=weights / weights.sum())
-    direction = rng.uniform(-1.0, 1.0, (rows, d))
-    distance = rng.standard_normal(rows) * spreads[drawn] / np.linalg.norm(direction, axis=1)
-    X = centres[drawn] + direction * distance[:, None]
-    names = [str(label) for label in range(n_classes)]
-    return Stream("rbf", _numbered(d), [None] * d, names, X, classes[drawn].astype(np.int64))
+    return _synthetic("rbf", f"random_rbf:n_classes=5,seed={seed}", rows)
 
 
 def led(rows: int, seed: int) -> Stream:
     """Seven-segment digits (Breiman et al., 1984): 24 binary nominal fields, 17 irrelevant; Bayes accuracy 74 %."""
-    rng = np.random.default_rng(seed)
-    digits = rng.integers(10, size=rows)
-    segments = np.array([[int(bit) for bit in shape] for shape in LED_SEGMENTS])
-    noisy = segments[digits] ^ (rng.random((rows, 7)) < LED_NOISE)
-    X = np.hstack([noisy, rng.integers(2, size=(rows, LED_IRRELEVANT))]).astype(np.float64)
-    fields = _numbered(X.shape[1])
-    return Stream("led", fields, [["0", "1"] for _ in fields], [str(digit) for digit in range(10)], X, digits)
+    return _synthetic("led", f"led:seed={seed}", rows)
 
 
 def electricity(rows: int, seed: int) -> Stream:
@@ -165,8 +128,10 @@ STREAMS: MappingProxyType[str, Callable[[int, int], Stream]] = MappingProxyType(
 """Each stream's maker, called with the number of rows and the seed."""
 
 
-def _numbered(n: int) -> list[str]:
-    return [f"x{i}" for i in range(n)]
+def _synthetic(name: str, what: str, rows: int) -> Stream:
+    import streamlearn as sl
+
+    return from_source(name, sl.open_stream(what), rows)
 
 
 def _names(known: Sequence[str], codes: np.ndarray) -> list[str]:

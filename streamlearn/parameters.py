@@ -24,6 +24,18 @@ def check_range(name: str, value: Any, low: float, high: float, *, kind: type = 
         raise OptionError(f"{name} must be {what} {bound} and <= {high}, got {value!r}")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a parameter that is neither True nor False.
+
+    Raises
+    ------
+    OptionError
+        The message names the parameter.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be true or false, got {value!r}")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Refuse a parameter that is not one of ``choices``.
 

@@ -130,9 +130,10 @@ def open_stream(
     ----------
     what
         A name of the catalogue (``"electricity"``); the name of a synthetic stream, with its parameters
-        (``"sea_a:seed=3,rows=200000"``, see ``streamlearn list streams``); a path to CSV, JSON lines, Parquet, Arrow IPC or ARFF, each also
-        with ``.gz`` or ``.zst``; a pair ``(X, y)`` of arrays; an Arrow table or a data frame; an iterable of dicts, or
-        of pairs ``(x, y)`` as River's data sets are; or a `Source`, which is returned as it is.
+        (``"sea_a:seed=3,rows=200000"``, see ``streamlearn list streams``); a path to CSV, JSON lines, Parquet, Arrow
+        IPC or ARFF, each also with ``.gz`` or ``.zst``; a pair ``(X, y)`` of arrays; an Arrow table or a data frame;
+        an iterable of dicts, or of pairs ``(x, y)`` as River's data sets are; or a `Source`, which is returned as it
+        is.
     target
         The target column; by default the catalogue's, an ARFF file's last attribute, or a column called ``target``
         or ``class``.

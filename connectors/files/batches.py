@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamlearn.errors import InputError
+from streamlearn.source import Drift
+from streamlearn.writing import drifts_in
 
 from .blocks import BlockReader
 from .kinds import check_columns, check_flat
@@ -27,6 +29,9 @@ class BatchReader(BlockReader):
         """Check the columns, and learn the declared categories from the first batch."""
         check_columns(self.file.path, schema.names)
         check_flat(self.file.path, schema)
+        note = drifts_in(schema.metadata)
+        self.drifts = tuple(Drift(*pair) for pair in note["drifts"])
+        self.default_target = note["target"]
         self._dictionaries = Dictionaries(schema)
         self.schema = self._dictionaries.schema
         self._held = self._next_block()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +11,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from streamlearn.errors import InputError, OptionError
+from streamlearn.source import Drift
 
 from .opening import DataFile
 
@@ -53,6 +55,7 @@ class BlockReader(ABC):
     schema: pa.Schema
     default_target: str | None = None
     rows: int | None = None
+    drifts: Sequence[Drift] = ()
 
     def __init__(self, file: DataFile) -> None:
         self.file = file

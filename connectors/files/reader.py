@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 import pyarrow as pa
+
+from streamlearn.source import Drift
 
 from .kinds import check_known
 from .opening import locate
@@ -39,6 +41,8 @@ class RecordReader(Protocol):
         The column that the format's custom makes the target: ARFF's last attribute.
     rows : int or None
         How many rows there are, where the file says so.
+    drifts : sequence of Drift
+        Known changes of concept, where the file says so (Parquet and Arrow files that we wrote).
     position : int
         Rows handed out so far; the 0-based row that comes next.
     """
@@ -48,6 +52,7 @@ class RecordReader(Protocol):
     integers: set[str]
     default_target: str | None
     rows: int | None
+    drifts: Sequence[Drift]
     position: int
 
     def read(self, max_rows: int) -> pa.RecordBatch | None:

@@ -63,7 +63,7 @@ class FileSource(Source):
             types = {**dict.fromkeys(whole, "integer"), **(options or {}).get("types", {})}
             self._reader = open_reader(self._path, format=format, options={**(options or {}), "types": types})
         self.rows = getattr(self._reader, "rows", None)
-        self.drifts = drifts_of(path)
+        self.drifts = drifts_of(path) or getattr(self._reader, "drifts", ())
         self._pending: pa.RecordBatch | None = None  # read ahead to infer the schema, not handed out yet
         self._next = 0
         try:

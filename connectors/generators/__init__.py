@@ -5,7 +5,10 @@ from .concept_drift import ConceptDrift, concepts
 from .friedman import Friedman, FriedmanDrift
 from .generator import Generator
 from .hyperplane import Hyperplane
+from .imbalance import ClassImbalance
+from .label_delay import LabelDelay
 from .led import LED, LEDDrift
+from .noise import AttributeNoise, LabelNoise, MissingValues
 from .random_rbf import RandomRBF, RandomRBFDrift
 from .random_tree import RandomTree
 from .sea import SEA
@@ -18,12 +21,17 @@ __all__ = [
     "SEA",
     "STAGGER",
     "Agrawal",
+    "AttributeNoise",
+    "ClassImbalance",
     "ConceptDrift",
     "Friedman",
     "FriedmanDrift",
     "Generator",
     "Hyperplane",
     "LEDDrift",
+    "LabelDelay",
+    "LabelNoise",
+    "MissingValues",
     "Mixed",
     "RandomRBF",
     "RandomRBFDrift",

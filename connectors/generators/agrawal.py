@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, restart, uniform
 from streamlearn.schema import Field
 
@@ -34,9 +34,10 @@ class Agrawal(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Agrawal
     >>> stream = Agrawal(function=1, perturbation=0.0)
     >>> stream.schema.decode_row(stream.poll(1).X[0])["age"]
-    23.0
+    77.0
 
     References
     ----------
@@ -53,9 +54,10 @@ class Agrawal(Generator):
         seed: int = 1,
         rows: int | None = None,
     ) -> None:
+        check_flag("balance_classes", balance_classes)
         check_range("function", function, 1, 10, kind=int)
         check_range("perturbation", perturbation, 0, 1)
-        fields = [
+        fields: list[Field | str] = [
             "salary",
             "commission",
             "age",
@@ -70,7 +72,7 @@ class Agrawal(Generator):
         self.function, self.perturbation, self.balance_classes = function, perturbation, balance_classes
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _agrawal(self._key, first, X, y, self.function, float(self.perturbation), bool(self.balance_classes))
+        _agrawal(self._key, first, X, y, self.function, float(self.perturbation), self.balance_classes)
 
 
 @inlined
@@ -186,9 +188,7 @@ def _agrawal(
             if commission > 0:
                 commission = _perturbed(state, commission, 65e3, 10e3, 75e3, share)
             age = math.floor(_perturbed(state, age, 60.0, 20.0, 80.0, share) + 0.5)
-            house_value = _perturbed(
-                state, house_value, top, 0.0, 135e3, share
-            )  # MOA's bounds: most values meet 135,000
+            house_value = _perturbed(state, house_value, top, 0.0, 135e3, share)  # sic: MOA's bound is low
             house_years = math.floor(_perturbed(state, house_years, 29.0, 1.0, 30.0, share) + 0.5)
             loan = _perturbed(state, loan, 500e3, 0.0, 500e3, share)
         X[i, 0], X[i, 1], X[i, 2] = salary, commission, age

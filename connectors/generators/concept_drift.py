@@ -17,7 +17,7 @@ from streamlearn.random import restart, uniform
 from streamlearn.source import ROWS_PER_BATCH, Drift, Source, checked_position
 
 from .common_schema import Translation, common_schema
-from .generator import MAX_ROWS, MAX_SEED, key
+from .generator import MAX_ROWS, MAX_SEED, call_of, key, rewind
 
 CERTAIN = 10.0
 """Widths from the centre beyond which the choice is certain: the chance of the other side is below 2**-53."""
@@ -57,7 +57,7 @@ class ConceptDrift(Source):
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import ConceptDrift, SEA
     >>> stream = ConceptDrift(SEA(function=1), SEA(function=2, seed=2), position=5000, width=1000)
     >>> stream.drifts
     (Drift(row=5000, width=1000),)
@@ -89,49 +89,45 @@ class ConceptDrift(Source):
             check_range("rows", rows, 0, MAX_ROWS, kind=int)
         self.name, self.rows = name, rows
         self.bounded = rows is not None or before.bounded or after.bounded
-        self.before, self.after, self.width, self.seed = before, after, width, seed
+        self.before, self.after, self.width, self.seed = rewind(before), rewind(after), width, seed
         self.schema = common_schema(before.schema, after.schema)
         self._translations = Translation(before.schema, self.schema), Translation(after.schema, self.schema)
-        self._centre = position
+        self._position = position
         self._key = key(seed, stream=2)
         self._next = 0
         self.drifts = self._all_drifts()
 
     def __repr__(self) -> str:
-        return f"ConceptDrift({self.before!r}, {self.after!r}, position={self._centre}, width={self.width})"
+        return call_of(self)
 
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
         n = max_rows if self.rows is None else min(max_rows, self.rows - self._next)
         if n <= 0:
             return None
         from_after = np.empty(n, np.bool_)
-        n_after = int(_choose(self._key, self._next, self._centre, self.width, from_after))
-        parts = [
-            _exactly(side, wanted, timeout) for side, wanted in ((self.before, n - n_after), (self.after, n_after))
-        ]
-        lengths = [0 if part is None else len(part) for part in parts]
-        if lengths != [n - n_after, n_after]:  # a source has no more: the first row that lacks is the end
-            ends = [
-                np.flatnonzero(from_after == bool(side))[lengths[side]]
-                for side in (0, 1)
-                if lengths[side] < (n - n_after, n_after)[side]
-            ]
-            n = int(min(ends))
-            from_after = from_after[:n]
-            self.rows = self._next + n
+        n_after = int(_choose(self._key, self._next, self._position, self.width, from_after))
+        try:
+            before = _exactly(self.before, n - n_after, timeout)
+            after = _exactly(self.after, n_after, timeout)
+        except BaseException:
+            self.seek(self.position())  # neither side may be ahead of the other
+            raise
+        n = _complete(from_after, len(before or ()), len(after or ()))
+        if n < len(from_after):
+            self.rows = self._next + n  # a source has no more
         self._next += n
-        return self._merged(parts, from_after) if n else None
+        return self._merged(before, after, from_after[:n]) if n else None
 
-    def _merged(self, parts: list[Batch | None], from_after: np.ndarray) -> Batch:
+    def _merged(self, before: Batch | None, after: Batch | None, from_after: np.ndarray) -> Batch:
+        """The rows of both sides in the order in which they were drawn."""
+        n_after = int(from_after.sum())
+        n_before = len(from_after) - n_after
         sides = [
-            None if part is None else translation(part.slice(0, count))
-            for part, translation, count in zip(
-                parts, self._translations, (int((~from_after).sum()), int(from_after.sum())), strict=True
-            )
+            translation(part.slice(0, n))
+            for part, n, translation in zip((before, after), (n_before, n_after), self._translations, strict=True)
+            if part is not None and n
         ]
-        before, after = (side if side is not None and len(side) else None for side in sides)
-        whole = before if after is None else after if before is None else _interleaved(before, after, from_after)
-        assert whole is not None
+        whole = sides[0] if len(sides) == 1 else _interleaved(sides[0], sides[1], from_after)
         whole.schema, whole.position = self.schema, self.position()
         return whole
 
@@ -140,7 +136,7 @@ class ConceptDrift(Source):
 
     def seek(self, position: Any) -> None:
         row = checked_position(position, self.rows)
-        n_after = int(_count(self._key, row, self._centre, self.width))
+        n_after = int(_count(self._key, row, self._position, self.width))
         self.before.seek({"row": row - n_after})
         self.after.seek({"row": n_after})
         self._next = row
@@ -151,20 +147,20 @@ class ConceptDrift(Source):
 
     def _all_drifts(self) -> tuple[Drift, ...]:
         """This change, and those of the sources that come while most rows are drawn from them."""
-        found = [Drift(self._centre, self.width)]
+        found = [Drift(self._position, self.width)]
         for drift in self.before.drifts:
-            row = _row_of(drift.row, lambda n: n - self._expected_after(n), self._centre)
-            if row < self._centre:
+            row = _row_of(drift.row, lambda n: n - self._expected_after(n), self._position)
+            if row < self._position:
                 found.append(Drift(row, drift.width))
         for drift in self.after.drifts:
-            row = _row_of(drift.row, self._expected_after, self._centre)
-            if row > self._centre:
+            row = _row_of(drift.row, self._expected_after, self._position)
+            if row > self._position:
                 found.append(Drift(row, drift.width))
         return tuple(sorted(found, key=lambda drift: drift.row))
 
     def _expected_after(self, row: int) -> float:
         """How many of the first ``row`` rows come from ``after``, on average."""
-        past = row - self._centre
+        past = row - self._position
         if self.width == 0:
             return max(past, 0)
         x = 4.0 * past / self.width
@@ -185,7 +181,7 @@ def concepts(
     Parameters
     ----------
     sources
-        One a concept, at least one. For a recurring concept give a second source of the same kind; the same object
+        One a concept, at least two. For a recurring concept give a second source of the same kind; the same object
         can't be at two rows.
     positions
         The centres of the changes, ascending, one less than there are sources.
@@ -201,12 +197,14 @@ def concepts(
 
     Examples
     --------
-    >>> from streamlearn.connectors.generators import SEA
+    >>> from streamlearn.connectors.generators import ConceptDrift, SEA, concepts
     >>> stream = concepts([SEA(function=1), SEA(function=3), SEA(function=1, seed=2)], [1000, 2000], 50)
     >>> [drift.row for drift in stream.drifts]
     [1000, 2000]
     """
     widths = [widths] * len(positions) if isinstance(widths, int) else list(widths)
+    if len(sources) < 2:
+        raise OptionError(f"a drift needs two concepts at least, got {len(sources)}")
     if len(positions) != len(sources) - 1 or len(widths) != len(positions):
         raise OptionError(f"{len(sources)} concepts need {len(sources) - 1} positions, and as many widths or one")
     if list(positions) != sorted(set(positions)):
@@ -215,11 +213,9 @@ def concepts(
         raise OptionError("a source is there twice: give a second one of the same kind, perhaps with another seed")
     whole = sources[0]
     for level, (source, position, width) in enumerate(zip(sources[1:], positions, widths, strict=True)):
-        whole = ConceptDrift(whole, source, position=position, width=width, seed=(seed + level) % MAX_SEED)
-    whole.name = name
-    if rows is not None:
-        check_range("rows", rows, 0, MAX_ROWS, kind=int)
-        whole.rows, whole.bounded = rows, True
+        outermost: dict[str, Any] = {"rows": rows, "name": name} if level == len(positions) - 1 else {}
+        own = (seed + level) % MAX_SEED  # the choices of one level must not be those of the next
+        whole = ConceptDrift(whole, source, position=position, width=width, seed=own, **outermost)
     return whole
 
 
@@ -233,6 +229,18 @@ def _exactly(source: Source, rows: int, timeout: float) -> Batch | None:
         got.append(batch)
         rows -= len(batch)
     return None if not got else got[0] if len(got) == 1 else _joined(got)
+
+
+def _complete(from_after: np.ndarray, n_before: int, n_after: int) -> int:
+    """How many rows there are up to the first whose side has no more than these rows."""
+    n = len(from_after)
+    if n_before + n_after == n:
+        return n
+    for is_after, count in ((False, n_before), (True, n_after)):
+        rows = np.flatnonzero(from_after == is_after)
+        if count < len(rows):
+            n = min(n, int(rows[count]))
+    return n
 
 
 def _joined(batches: list[Batch]) -> Batch:
@@ -280,34 +288,54 @@ def _row_of(row: int, count: Any, start: int) -> int:
 
 
 @inlined
-def _is_after(state: np.ndarray, key: np.uint64, row: int, centre: int, width: int) -> bool:
-    past = row + 1 - centre
+def share_after(row: int, position: int, width: int) -> float:
+    """The probability that a row, counted from 0, comes from the second side."""
+    past = row + 1 - position
     if past > CERTAIN * width:
-        return True
+        return 1.0
     if past < -CERTAIN * width or width == 0:
-        return False
-    restart(state, key, row)
-    return uniform(state) < 1.0 / (1.0 + math.exp(-4.0 * past / width))
+        return 0.0
+    return 1.0 / (1.0 + math.exp(-4.0 * past / width))
+
+
+@inlined
+def _is_after(state: np.ndarray, key: np.uint64, row: int, position: int, width: int) -> bool:
+    share = share_after(row, position, width)
+    if 0.0 < share < 1.0:
+        restart(state, key, row)
+        return uniform(state) < share
+    return share == 1.0
+
+
+@inlined
+def _open_rows(first: int, end: int, position: int, width: int) -> tuple[int, int]:
+    """Which of the rows ``first … end - 1`` are drawn: those before are certain to be old, those behind to be new."""
+    band = math.ceil(CERTAIN * width)
+    start = min(max(first, position - 1 - band), end)
+    return start, max(start, min(end, position + band))
 
 
 @kernel
-def _choose(key: np.uint64, first: int, centre: int, width: int, from_after: np.ndarray) -> int:
+def _choose(key: np.uint64, first: int, position: int, width: int, from_after: np.ndarray) -> int:
     """Draw which side the rows from ``first`` on come from; how many come from the second."""
     state = np.empty(4, np.uint64)
-    count = 0
-    for i in range(len(from_after)):
-        from_after[i] = _is_after(state, key, first + i, centre, width)
-        count += from_after[i]
+    start, stop = _open_rows(first, first + len(from_after), position, width)
+    from_after[: start - first] = False
+    from_after[stop - first :] = True
+    count = first + len(from_after) - stop
+    for row in range(start, stop):
+        is_after = _is_after(state, key, row, position, width)
+        from_after[row - first] = is_after
+        count += is_after
     return count
 
 
 @kernel
-def _count(key: np.uint64, rows: int, centre: int, width: int) -> int:
+def _count(key: np.uint64, rows: int, position: int, width: int) -> int:
     """How many of the first ``rows`` rows come from the second side."""
     state = np.empty(4, np.uint64)
-    band = math.ceil(CERTAIN * width)
-    end = max(0, min(rows, centre + band))
-    count = rows - end
-    for row in range(max(0, centre - band - 1), end):
-        count += _is_after(state, key, row, centre, width)
+    start, stop = _open_rows(0, rows, position, width)
+    count = rows - stop
+    for row in range(start, stop):
+        count += _is_after(state, key, row, position, width)
     return count

@@ -33,8 +33,9 @@ class Friedman(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Friedman
     >>> Friedman().poll(3).y.round(2)
-    array([21.35, 15.47, 14.75])
+    array([20.  , 26.73, 19.25])
 
     References
     ----------
@@ -79,6 +80,7 @@ class FriedmanDrift(Friedman):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import FriedmanDrift
     >>> FriedmanDrift(drift_type="gra", positions=(1000, 2000)).drifts
     (Drift(row=1000, width=0), Drift(row=2000, width=0))
 
@@ -99,11 +101,10 @@ class FriedmanDrift(Friedman):
         rows: int | None = None,
     ) -> None:
         check_choice("drift_type", drift_type, TYPES)
-        changes = list(positions)[: 3 if drift_type == "lea" else 2]
-        if len(changes) < (3 if drift_type == "lea" else 2):
-            raise OptionError(
-                f"positions: {drift_type!r} needs {3 if drift_type == 'lea' else 2} rows, got {positions!r}"
-            )
+        wanted = 3 if drift_type == "lea" else 2
+        changes = list(positions)[:wanted]
+        if len(changes) < wanted:
+            raise OptionError(f"positions: {drift_type!r} needs {wanted} rows, got {positions!r}")
         for row in changes:
             check_range("positions", row, 0, MAX_ROWS, kind=int)
         if changes != sorted(set(changes)):
@@ -131,7 +132,7 @@ def _response(X: np.ndarray, i: int, a: int, b: int, c: int, d: int, e: int) -> 
 
 
 @inlined
-def _in_region(p: float, q: float, r: float, s: float, stage: int) -> bool:
+def _in_region(p: bool, q: bool, r: bool, s: bool, stage: int) -> bool:
     """Whether a point is in a region of ``lea``, which at each stage is bounded in one field less."""
     return p and q and (stage >= 3 or r) and (stage >= 2 or s)
 

@@ -54,15 +54,8 @@ class Generator(Source):
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
         """Write the rows ``first … first + n - 1`` into ``X``, float64 [n, d], and ``y``, int64 or float64 [n]."""
 
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters of the constructor."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        changed = [f"{name}={value!r}" for name, value in self.params.items() if value != defaults[name].default]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        return call_of(self)
 
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
         n = max_rows if self.rows is None else min(max_rows, self.rows - self._next)
@@ -79,6 +72,26 @@ class Generator(Source):
 
     def seek(self, position: Any) -> None:
         self._next = checked_position(position, self.rows)
+
+
+def call_of(source: Source) -> str:
+    """The call that made a source; it keeps each parameter as an attribute of that name, perhaps behind a ``_``."""
+    kept = vars(source)
+    parts = []
+    for name, parameter in inspect.signature(type(source)).parameters.items():
+        value = kept[name] if name in kept else kept[f"_{name}"]
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            parts.append(repr(value))
+        elif value != parameter.default:
+            parts.append(f"{name}={value!r}")
+    return f"{type(source).__name__}({', '.join(parts)})"
+
+
+def rewind(source: Source) -> Source:
+    """The source, at its start: what is built on it counts rows from there."""
+    if source.position() != {"row": 0}:
+        source.seek({"row": 0})
+    return source
 
 
 def key(seed: int, stream: int = 0) -> np.uint64:

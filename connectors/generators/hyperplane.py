@@ -20,7 +20,7 @@ class Hyperplane(Generator):
     direction is reversed.
 
     The weights are a random walk, so going to a row walks there again from the nearest row already known, here or at
-    the start: 10 to 30 ns a row, without making the rows.
+    the start: some 5 ns for each moving weight and row, without making the rows.
 
     Parameters
     ----------
@@ -41,9 +41,10 @@ class Hyperplane(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Hyperplane
     >>> stream = Hyperplane(n_features=3, mag_change=0.001)
     >>> stream.poll(5).y.tolist()
-    [1, 1, 1, 1, 0]
+    [1, 0, 1, 1, 1]
 
     References
     ----------

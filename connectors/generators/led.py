@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.compiled import kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, next_bits, restart, uniform
 from streamlearn.schema import Field
 
@@ -51,9 +51,10 @@ class LED(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import LED
     >>> batch = LED(noise=0.0, irrelevant_features=False).poll(2)
     >>> batch.X.astype(int).tolist(), batch.y.tolist()
-    ([[1, 1, 1, 1, 0, 1, 1], [1, 0, 1, 1, 1, 0, 1]], [9, 2])
+    ([[1, 0, 1, 1, 0, 1, 1], [1, 0, 1, 0, 0, 1, 0]], [3, 7])
 
     References
     ----------
@@ -66,6 +67,7 @@ class LED(Generator):
     def __init__(
         self, *, noise: float = 0.1, irrelevant_features: bool = True, seed: int = 1, rows: int | None = None
     ) -> None:
+        check_flag("irrelevant_features", irrelevant_features)
         check_range("noise", noise, 0, 1)
         names = numbered("att", N_SEGMENTS + (N_IRRELEVANT if irrelevant_features else 0))
         fields = [Field(name, "nominal", ["0", "1"]) for name in names]
@@ -98,6 +100,7 @@ class LEDDrift(LED):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import LEDDrift
     >>> LEDDrift(n_drift_features=3)
     LEDDrift(n_drift_features=3)
 

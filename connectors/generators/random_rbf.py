@@ -36,10 +36,11 @@ class RandomRBF(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomRBF
     >>> stream = RandomRBF(n_features=3, seed=7)
     >>> stream.poll(2).X.round(3)
-    array([[0.488, 0.482, 0.448],
-           [0.557, 1.01 , 0.496]])
+    array([[-0.394, -0.074, -0.656],
+           [ 0.478,  1.903,  0.008]])
 
     References
     ----------
@@ -114,10 +115,11 @@ class RandomRBFDrift(RandomRBF):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomRBFDrift
     >>> stream = RandomRBFDrift(change_speed=0.001, model_seed=5)
     >>> stream.seek({"row": 1_000_000})
     >>> stream.poll(2).y.tolist(), stream.position()
-    ([0, 1], {'row': 1000002})
+    ([1, 0], {'row': 1000002})
 
     References
     ----------
@@ -194,12 +196,12 @@ def _place_after(start: float, step: float, steps: int) -> float:
     """
     if step == 0.0:
         return start
-    to_wall = math.floor((1.0 - start) / step) + 1.0
+    to_wall = np.floor((1.0 - start) / step) + 1.0
     if steps < to_wall:
         return start + steps * step
-    crossing = math.floor(1.0 / step) + 1.0
+    crossing = np.floor(1.0 / step) + 1.0
     since = (steps - to_wall) % (2.0 * crossing)
-    return 1.0 - since * step if since < crossing else (since - crossing) * step
+    return float(1.0 - since * step if since < crossing else (since - crossing) * step)
 
 
 @kernel

@@ -14,7 +14,7 @@ from .generator import Generator, numbered, schema_of
 from .random_rbf import model_seed_of
 
 LEAF = -1
-MAX_NODES = 10_000_000
+MAX_NODES = 1_000_000
 
 
 class RandomTree(Generator):
@@ -44,13 +44,14 @@ class RandomTree(Generator):
     Raises
     ------
     OptionError
-        If a parameter is out of range, or the tree would have more than ten million nodes.
+        If a parameter is out of range, or the tree would have more than a million nodes.
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import RandomTree
     >>> stream = RandomTree(n_classes=3)
     >>> stream.poll(5).y.tolist(), stream.n_nodes
-    ([0, 1, 0, 2, 2], 235)
+    ([1, 2, 2, 2, 1], 590)
 
     References
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.compiled import kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import restart, uniform
 
 from .generator import Generator, numbered, schema_of, wanted_class
@@ -34,9 +34,10 @@ class SEA(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import SEA
     >>> SEA(function=2).poll(2).X.round(3)
-    array([[6.265, 5.161, 2.461],
-           [4.297, 6.119, 2.911]])
+    array([[4.386, 3.083, 8.628],
+           [8.251, 8.518, 0.733]])
 
     References
     ----------
@@ -53,13 +54,14 @@ class SEA(Generator):
         seed: int = 1,
         rows: int | None = None,
     ) -> None:
+        check_flag("balance_classes", balance_classes)
         check_range("function", function, 1, len(THRESHOLDS), kind=int)
         check_range("noise", noise, 0, 1)
         super().__init__(schema_of(numbered("attrib", 3), ["groupA", "groupB"]), seed=seed, rows=rows)
         self.function, self.noise, self.balance_classes = function, noise, balance_classes
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _sea(self._key, first, X, y, THRESHOLDS[self.function - 1], float(self.noise), bool(self.balance_classes))
+        _sea(self._key, first, X, y, THRESHOLDS[self.function - 1], float(self.noise), self.balance_classes)
 
 
 @kernel

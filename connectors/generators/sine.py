@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, restart, uniform
 from streamlearn.schema import Field
 
@@ -37,8 +37,9 @@ class Sine(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Sine
     >>> Sine(function=1).poll(4).y.tolist(), Sine(function=2).poll(4).y.tolist()
-    ([1, 0, 0, 0], [0, 1, 1, 1])
+    ([0, 1, 1, 1], [1, 0, 0, 0])
 
     References
     ----------
@@ -55,12 +56,14 @@ class Sine(Generator):
         seed: int = 1,
         rows: int | None = None,
     ) -> None:
+        check_flag("balance_classes", balance_classes)
+        check_flag("has_noise", has_noise)
         check_range("function", function, 1, 4, kind=int)
         super().__init__(schema_of(numbered("att", 4 if has_noise else 2), CLASSES), seed=seed, rows=rows)
         self.function, self.balance_classes, self.has_noise = function, balance_classes, has_noise
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _sine(self._key, first, X, y, self.function, bool(self.balance_classes))
+        _sine(self._key, first, X, y, self.function, self.balance_classes)
 
 
 class Mixed(Generator):
@@ -82,6 +85,7 @@ class Mixed(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Mixed
     >>> Mixed().schema.names
     ['v', 'w', 'x', 'y']
 
@@ -93,13 +97,14 @@ class Mixed(Generator):
     def __init__(
         self, *, function: int = 1, balance_classes: bool = False, seed: int = 1, rows: int | None = None
     ) -> None:
+        check_flag("balance_classes", balance_classes)
         check_range("function", function, 1, 2, kind=int)
-        fields = [Field("v", "nominal", ["0", "1"]), Field("w", "nominal", ["0", "1"]), "x", "y"]
+        fields: list[Field | str] = [Field("v", "nominal", ["0", "1"]), Field("w", "nominal", ["0", "1"]), "x", "y"]
         super().__init__(schema_of(fields, CLASSES), seed=seed, rows=rows)
         self.function, self.balance_classes = function, balance_classes
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _mixed(self._key, first, X, y, self.function == 2, bool(self.balance_classes))
+        _mixed(self._key, first, X, y, self.function == 2, self.balance_classes)
 
 
 @inlined

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.compiled import kernel
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import below, restart
 from streamlearn.schema import Field
 
@@ -30,6 +30,7 @@ class STAGGER(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import STAGGER
     >>> stream = STAGGER(function=3)
     >>> batch = stream.poll(2)
     >>> [stream.schema.decode_row(x)["size"] for x in batch.X], stream.schema.decode_labels(batch.y).tolist()
@@ -44,6 +45,7 @@ class STAGGER(Generator):
     def __init__(
         self, *, function: int = 1, balance_classes: bool = False, seed: int = 1, rows: int | None = None
     ) -> None:
+        check_flag("balance_classes", balance_classes)
         check_range("function", function, 1, 3, kind=int)
         fields = [
             Field("size", "nominal", ["small", "medium", "large"]),
@@ -54,7 +56,7 @@ class STAGGER(Generator):
         self.function, self.balance_classes = function, balance_classes
 
     def _fill(self, first: int, X: np.ndarray, y: np.ndarray) -> None:
-        _stagger(self._key, first, X, y, self.function, bool(self.balance_classes))
+        _stagger(self._key, first, X, y, self.function, self.balance_classes)
 
 
 @kernel

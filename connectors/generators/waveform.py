@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.compiled import kernel
+from streamlearn.parameters import check_flag
 from streamlearn.random import below, normal, restart, uniform
 
 from .generator import Generator, numbered, schema_of
@@ -31,6 +32,7 @@ class Waveform(Generator):
 
     Examples
     --------
+    >>> from streamlearn.connectors.generators import Waveform
     >>> Waveform(has_noise=True).poll(3).X.shape
     (3, 40)
 
@@ -40,6 +42,7 @@ class Waveform(Generator):
     """
 
     def __init__(self, *, has_noise: bool = False, seed: int = 1, rows: int | None = None) -> None:
+        check_flag("has_noise", has_noise)
         super().__init__(
             schema_of(numbered("att", 40 if has_noise else 21), numbered("class", 3)), seed=seed, rows=rows
         )

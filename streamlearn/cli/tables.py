@@ -41,7 +41,7 @@ def _registered(group: str, trait: str) -> Table:
     return table
 
 
-def streams() -> Table:
+def data_sets() -> Table:
     """The catalogue's streams and whether their files are there."""
     table = _table("stream", "rows", "fields", "classes", "file", "what it is")
     for entry in datasets():
@@ -53,6 +53,21 @@ def streams() -> Table:
             "here" if is_here(entry.name) else "missing",
             entry.description,
         )
+    return table
+
+
+def streams() -> Table:
+    """The catalogue's streams, then the synthetic ones."""
+    table = data_sets()
+    for name in registry.names("streams"):
+        try:
+            make = registry.load("streams", name)
+        except StreamlearnError as error:  # somebody else's package must not hide all others
+            table.add_row(name, "", "", "", "", str(error))
+        else:
+            rows = inspect.signature(make).parameters.get("rows")
+            length = "" if rows is None else "endless" if rows.default is None else f"{rows.default:,}"
+            table.add_row(name, length, "", "", "generated", (inspect.getdoc(make) or "").split("\n")[0])
     return table
 
 

@@ -65,6 +65,10 @@ class Progress:
             print(message, file=sys.stderr, flush=True)
         self._start = self._drawn = time.monotonic()
 
+    def count(self, rows: int) -> None:
+        """Count ``rows`` more, where there is nothing to measure."""
+        self.advance(rows, "", float("nan"))
+
     def advance(self, rows: int, metric: str, value: float) -> None:
         """Count ``rows`` more; ``value`` is the metric in the present window."""
         self._rows += rows
@@ -74,9 +78,10 @@ class Progress:
             return
         self._drawn = now
         speed = f"{self._rows / max(now - self._start, 1e-9):,.0f} rows/s"
-        shown = f"{metric} {format_metric(metric, value)}"
+        shown = f"{metric} {format_metric(metric, value)}" if metric else ""
         if self._bar is not None:
             self._bar.update(self._task, completed=self._rows, speed=speed, metric=shown)
             return
         of = f" of {self._total:,}" if self._total else ""
-        print(f"{self._name}: {self._rows:,}{of} rows, {speed}, {shown} in the window", file=sys.stderr, flush=True)
+        window = f", {shown} in the window" if shown else ""
+        print(f"{self._name}: {self._rows:,}{of} rows, {speed}{window}", file=sys.stderr, flush=True)

@@ -15,9 +15,9 @@ app = typer.Typer(help="The catalogue of streams and the data directory.", no_ar
 @app.command("list")
 def list_streams() -> None:
     """List the streams of the catalogue, and whether their files are there."""
-    from ..tables import console, streams
+    from ..tables import console, data_sets
 
-    console().print(streams())
+    console().print(data_sets())
 
 
 @app.command("add")

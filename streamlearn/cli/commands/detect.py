@@ -10,19 +10,8 @@ import typer
 
 from ... import registry
 from ...errors import InputError
-from .evaluate import complete_learner, parse_seeds
-
-
-def complete_detector(incomplete: str) -> list[str]:
-    """Registered names that begin so."""
-    return [name for name in registry.names("detectors") if name.startswith(incomplete)]
-
-
-def complete_signal(incomplete: str) -> list[str]:
-    """Signals and synthetic streams that begin so."""
-    from ...detection import SIGNALS
-
-    return [name for name in [*SIGNALS, *registry.names("streams")] if name.startswith(incomplete)]
+from ..completion import complete_detector, complete_learner, complete_signal
+from .evaluate import parse_seeds
 
 
 def detect(

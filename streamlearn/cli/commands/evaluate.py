@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ... import registry
 from ...errors import InputError, OptionError
+from ..completion import complete_learner, complete_stream
 
 
 class EvaluationFile(BaseModel):
@@ -37,23 +38,14 @@ class EvaluationFile(BaseModel):
     save: Path | None = None
 
 
-def complete_learner(incomplete: str) -> list[str]:
-    """Registered names that begin so."""
-    return [name for name in registry.names("learners") if name.startswith(incomplete)]
-
-
-def complete_stream(incomplete: str) -> list[str]:
-    """Names of the catalogue that begin so."""
-    from ...datasets import datasets
-
-    return [entry.name for entry in datasets() if entry.name.startswith(incomplete)]
-
-
 def evaluate(
     stream: Annotated[
         str | None,
         typer.Option(
-            "--stream", "-s", help="A name of the catalogue or a file's path.", autocompletion=complete_stream
+            "--stream",
+            "-s",
+            help="A name (see 'list streams'), NAME:param=value,… or a file's path.",
+            autocompletion=complete_stream,
         ),
     ] = None,
     learner: Annotated[

@@ -12,6 +12,7 @@ import typer
 from ... import registry
 from ...datasets import Dataset
 from ...errors import OptionError, UnknownNameError
+from ..completion import complete_name
 from ..tables import is_here
 
 
@@ -32,7 +33,9 @@ def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, 
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="A learner, a detector, a stream of the catalogue, or a metric.")],
+    name: Annotated[
+        str, typer.Argument(help="A learner, a detector, a stream, or a metric.", autocompletion=complete_name)
+    ],
 ) -> None:
     """Describe a learner or a detector (parameters and their meaning), a stream or a metric."""
     from ...datasets import datasets
@@ -54,16 +57,18 @@ def describe(
 
 def _group_of(name: str, others: list[str]) -> str:
     """The group in which a name is registered; the error for an unknown one lists the near ones of all kinds."""
-    groups = ("learners", "detectors")
+    groups = ("learners", "detectors", "streams")
+    for group in groups:
+        if name in registry.names(group):
+            return group
     for group in groups:
         try:
             registry.full_name(group, name)
         except UnknownNameError:
             continue
         return group
-    raise registry.unknown_name(
-        "name", name, [*others, *(known for group in groups for known in registry.names(group))]
-    )
+    known = [*others, *(registered for group in groups for registered in registry.names(group))]
+    raise registry.unknown_name("name", name, known)
 
 
 def _stream(entry: Dataset) -> str:

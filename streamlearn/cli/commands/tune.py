@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ...errors import InputError, OptionError
-from .evaluate import complete_learner, complete_stream, parse_seeds
+from ..completion import complete_learner, complete_stream
+from .evaluate import parse_seeds
 
 
 class Search(StrEnum):
