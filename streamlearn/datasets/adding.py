@@ -18,7 +18,6 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,10 +25,10 @@ from .. import registry
 from ..batch import Batch
 from ..errors import InputError, OptionError
 from ..schema import Field, Schema
-from ..source import Source
+from ..source import ROWS_PER_BATCH, Source
+from ..writing import write_stream
 from .catalogue import Dataset, data_directory, entry
 
-ROWS_PER_GROUP = 65_536
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 ATTRIBUTE = re.compile(r"\s*@attribute\s+('[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE)
 MISSING = ("", "?", "NA", "NaN", "nan", "null")
@@ -97,7 +96,8 @@ def add(
     with _one_file(data, Path(path).expanduser(), None if labels is None else Path(labels).expanduser()) as copy:
         schema, rows = _survey(data, copy)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, data, copy, schema)
+        with copy.open(schema=schema) as source:
+            write_stream(_Renamed(source, data), target, force=True)
     note = "" if rows == data.rows else f"the catalogue knows {data.rows:,} rows: this is another version of the data"
     return Added(target, rows, note)
 
@@ -223,39 +223,23 @@ def _order(value: Any) -> tuple[int, float, str]:
 # -- the file --------------------------------------------------------------------------------------------------------
 
 
-def _write(path: Path, data: Dataset, copy: _Copy, schema: Schema) -> None:
-    """Write the rows as Parquet, features first, and put the file in its place whole."""
-    unfinished = path.with_name(f".{path.name}.part")
-    features = [str(name) for name in schema.names]
-    try:
-        with copy.open(schema=schema) as source:
-            writer: pq.ParquetWriter | None = None
-            for batch in source.batches(ROWS_PER_GROUP):
-                table = _table(batch, [*features, data.target])
-                if writer is None:
-                    writer = pq.ParquetWriter(unfinished, table.schema, compression="zstd")
-                writer.write_table(table)
-            if writer is not None:
-                writer.close()
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+class _Renamed(Source):
+    """A source whose target column bears the catalogue's name, and which knows the catalogue's drifts."""
 
+    def __init__(self, source: Source, data: Dataset) -> None:
+        self._source = source
+        self.name, self.rows, self.drifts = data.name, source.rows, data.drifts
+        self.schema = source.schema.copy()
+        self.schema.target = data.target
 
-def _table(batch: Batch, names: list[str]) -> pa.Table:
-    arrays: list[pa.Array] = []
-    for column, field in enumerate(batch.schema.fields):
-        values = batch.X[:, column]
-        missing = np.isnan(values)
-        if field.kind == "numeric":
-            arrays.append(pa.array(values, mask=missing))
-        else:
-            arrays.append(_dictionary(np.where(missing, 0, values), missing, field.categories))
-    y = cast(np.ndarray, batch.y)
-    arrays.append(_dictionary(y, y < 0, batch.schema.classes))
-    return pa.table(arrays, names=names)
+    def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
+        batch = self._source.poll(max_rows, timeout)
+        if batch is not None:
+            batch.schema = self.schema
+        return batch
 
+    def position(self) -> Any:
+        return self._source.position()
 
-def _dictionary(codes: np.ndarray, missing: np.ndarray, values: Any) -> pa.DictionaryArray:
-    indices = pa.array(codes.astype(np.int32), mask=missing)
-    return pa.DictionaryArray.from_arrays(indices, pa.array([str(value) for value in values], pa.string()))
+    def seek(self, position: Any) -> None:
+        self._source.seek(position)
