@@ -19,7 +19,9 @@ from .errors import SchemaError as SchemaError
 from .errors import StateError as StateError
 from .errors import StreamlearnError as StreamlearnError
 from .errors import UnknownNameError as UnknownNameError
+from .evaluation import Comparison as Comparison
 from .evaluation import Result as Result
+from .evaluation import compare as compare
 from .evaluation import evaluate as evaluate
 from .learner import Learner as Learner
 from .models import load as load

@@ -1,5 +1,7 @@
 """Prequential evaluation: metrics, results and their pictures."""
 
+from .comparing import compare
+from .comparison import Comparison, stream_pairs
 from .metrics import METRICS, ClassificationMetrics, Metric, RegressionMetrics, needs_proba
 from .plot import plot_confusion
 from .prequential import evaluate
@@ -8,12 +10,15 @@ from .result import Result, Run, aggregate
 __all__ = [
     "METRICS",
     "ClassificationMetrics",
+    "Comparison",
     "Metric",
     "RegressionMetrics",
     "Result",
     "Run",
     "aggregate",
+    "compare",
     "evaluate",
     "needs_proba",
     "plot_confusion",
+    "stream_pairs",
 ]

@@ -1,0 +1,84 @@
+"""What a result or a comparison means, in sentences: who is best, by how much, and whether that is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .metrics import METRICS
+
+if TYPE_CHECKING:
+    from .comparison import Comparison
+
+FEW_STREAMS = 5
+
+
+def over_streams(comparison: Comparison, metric: str, alpha: float = 0.05) -> list[str]:
+    """Sentences on learners over several streams; none for a single stream or learner.
+
+    Friedman's test asks whether any differ, Nemenyi's which (for two learners, Wilcoxon's alone), and the Bayesian
+    signed-rank test how sure it is that the first is better than the second.
+    """
+    test, pairs = comparison.friedman(metric), comparison.pairs(metric)
+    if test is None or not pairs:
+        return []
+    if len(comparison.labels) == 2:
+        sentences = [_of_two(pairs[0], alpha)]
+    elif test.p_value >= alpha:
+        sentences = [f"No significant difference between the learners (Friedman {say_p(test.p_value)})."]
+    else:
+        sentences = _of_several(comparison, metric, test.p_value, alpha)
+    sentences.append(_bayesian(pairs[0], METRICS[metric].percent))
+    if len(comparison.streams) < FEW_STREAMS:
+        sentences.append(f"{len(comparison.streams)} streams are few: take these as hints.")
+    return sentences
+
+
+def _of_two(pair: Mapping[str, Any], alpha: float) -> str:
+    streams = pair["wins"] + pair["ties"] + pair["losses"]
+    verdict = "significant" if pair["wilcoxon"] < alpha else "not significant"
+    return (
+        f"{pair['a']} is better than {pair['b']} on {pair['wins']} of {streams} streams; the difference is {verdict} "
+        f"(Wilcoxon {say_p(pair['wilcoxon'])})."
+    )
+
+
+def _of_several(comparison: Comparison, metric: str, p_value: float, alpha: float) -> list[str]:
+    ranks, difference = comparison.mean_ranks(metric), comparison.critical_difference(alpha)
+    best, *others = ranks
+    near = [label for label in others if ranks[label] - ranks[best] < difference]
+    beaten = [label for label in others if label not in near]
+    sentences = [
+        f"The learners differ (Friedman {say_p(p_value)}); mean ranks that differ by less than {difference:.2f} "
+        f"are not told apart (Nemenyi, α = {alpha:g})."
+    ]
+    if beaten:
+        sentences.append(f"{best} is significantly better than {listed(beaten)}.")
+    if near:
+        sentences.append(f"{best} is not significantly better than {listed(near)}.")
+    return sentences
+
+
+def _bayesian(pair: Mapping[str, Any], percent: bool) -> str:
+    chances = [
+        f"{pair['a']} is better than {pair['b']} with probability {pair['p_a']:.2f}",
+        *([f"equivalent within 1 percent point with {pair['p_equivalent']:.2f}"] if percent else []),
+        f"worse with {pair['p_b']:.2f}",
+    ]
+    return f"{', '.join(chances)} (Bayesian signed-rank test)."
+
+
+def say_p(p: float) -> str:
+    """A p-value with as many digits as mean something.
+
+    Examples
+    --------
+    >>> say_p(0.04321), say_p(0.0042), say_p(1e-30)
+    ('p = 0.043', 'p = 0.004', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
