@@ -154,7 +154,8 @@ def test_less_is_better_for_errors() -> None:
     best = next(iter(comparison.mean_ranks()))
     index = comparison.labels.index(best)
     assert comparison.scores()[:, index].mean() == comparison.scores().mean(axis=0).min()
-    assert comparison.pairs()[0]["difference"] > 0.0
+    assert comparison.pairs()[0]["difference"] < 0.0
+    assert comparison.pairs()[0]["wins"] == 3
     assert "percent" not in str(comparison)
 
 

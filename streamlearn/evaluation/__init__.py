@@ -1,8 +1,9 @@
 """Prequential evaluation: metrics, results and their pictures."""
 
 from .comparing import compare
-from .comparison import Comparison, stream_pairs
+from .comparison import Comparison
 from .metrics import METRICS, ClassificationMetrics, Metric, RegressionMetrics, needs_proba
+from .pairs import stream_pairs
 from .plot import plot_confusion
 from .prequential import evaluate
 from .result import Result, Run, aggregate

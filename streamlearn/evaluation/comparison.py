@@ -237,9 +237,9 @@ class Comparison:
         return verdict.over_streams(self, self._metric(metric), alpha)
 
     def _title(self, metric: str | None) -> str:
-        name = METRICS[self._metric(metric)]
+        measured = METRICS[self._metric(metric)]
         count = f"{len(self.streams)} stream" + ("s" if len(self.streams) > 1 else "")
-        return f"{count}, {name.title[0].lower() + name.title[1:]}" + (" in %" if name.percent else "")
+        return f"{count}, {verdict.in_sentence(measured.title)}" + (" in %" if measured.percent else "")
 
     def _columns(self, metric: str | None) -> list[Column]:
         name = self._metric(metric)
@@ -267,6 +267,56 @@ class Comparison:
         if name not in self.metrics:
             raise OptionError(f"metric {name!r} was not measured: use one of {', '.join(self.metrics)}")
         return name
+
+    # -- pictures -------------------------------------------------------------------------------------------------
+
+    def plot(self, path: str | os.PathLike[str], metric: str | None = None) -> None:
+        """Draw each learner's score on each stream as a dot, as PNG, SVG or PDF by the suffix of ``path``.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If the metric was not measured, or the suffix is unknown.
+        """
+        from .plot_comparison import plot_scores
+
+        plot_scores(self, path, metric)
+
+    def plot_critical_difference(
+        self, path: str | os.PathLike[str], metric: str | None = None, alpha: float = 0.05
+    ) -> None:
+        """Draw the mean ranks, with bars over learners that Nemenyi's test does not tell apart.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If there is one learner only, the metric was not measured, or the suffix is unknown.
+        """
+        from .plot_comparison import plot_critical_difference
+
+        plot_critical_difference(self, path, metric, alpha)
+
+    def report(self, path: str | os.PathLike[str], *, command: str | None = None) -> None:
+        """Write all of it as one HTML page that needs no other file: words, tables, pictures, settings.
+
+        Parameters
+        ----------
+        path
+        command
+            What was typed to get here, to be shown for others to repeat.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        from .report import write_report
+
+        write_report(self, path, command=command)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -327,29 +377,6 @@ class Comparison:
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write `windows` as a Parquet file."""
         pq.write_table(self.windows, path)
-
-
-def stream_pairs(result: Result) -> list[dict[str, Any]]:
-    """McNemar's test of each two learners on one stream.
-
-    Returns
-    -------
-    list of dict
-        Keys ``a``, ``b``, ``only_a_right``, ``only_b_right`` (means over seeds), ``statistic``, ``p_value``, ``sign``,
-        ``exact``, and ``p_holm``, adjusted for all pairs. Empty for regression, and where the learners did not go
-        through the stream together.
-    """
-    counts: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for entry in result.disagreements:
-        counts.setdefault((entry["a"], entry["b"]), []).append((entry["only_a_right"], entry["only_b_right"]))
-    found = []
-    for (a, b), seeds in counts.items():
-        only_a, only_b = np.mean(seeds, axis=0).tolist()  # seeds share the stream's rows, so adding up would overstate
-        test = statistics.mcnemar(only_a, only_b)
-        found.append({"a": a, "b": b, "only_a_right": only_a, "only_b_right": only_b, **test._asdict()})
-    for entry, adjusted in zip(found, statistics.holm([entry["p_value"] for entry in found]), strict=True):
-        entry["p_holm"] = adjusted
-    return found
 
 
 def _rope(name: str) -> float:

@@ -380,6 +380,25 @@ class Result:
 
         plot_confusion(self, path, label)
 
+    def report(self, path: str | os.PathLike[str], *, command: str | None = None) -> None:
+        """Write all of it as one HTML page that needs no other file: words, tables, pictures, settings.
+
+        Parameters
+        ----------
+        path
+        command
+            What was typed to get here, to be shown for others to repeat.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        from .comparison import Comparison
+        from .report import write_report
+
+        write_report(Comparison(results=[self]), path, command=command)
+
     def runs_of(self, label: str) -> list[Run]:
         """The runs of one learner, one a seed.
 

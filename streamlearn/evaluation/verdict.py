@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .metrics import METRICS
+from .pairs import stream_pairs
 
 if TYPE_CHECKING:
     from .comparison import Comparison
+    from .result import Result
 
 FEW_STREAMS = 5
 
@@ -61,11 +64,57 @@ def _of_several(comparison: Comparison, metric: str, p_value: float, alpha: floa
 
 def _bayesian(pair: Mapping[str, Any], percent: bool) -> str:
     chances = [
-        f"{pair['a']} is better than {pair['b']} with probability {pair['p_a']:.2f}",
-        *([f"equivalent within 1 percent point with {pair['p_equivalent']:.2f}"] if percent else []),
-        f"worse with {pair['p_b']:.2f}",
+        f"{pair['a']} is better than {pair['b']} with probability {_chance(pair['p_a'])}",
+        *([f"equivalent within 1 percent point with {_chance(pair['p_equivalent'])}"] if percent else []),
+        f"worse with {_chance(pair['p_b'])}",
     ]
     return f"{', '.join(chances)} (Bayesian signed-rank test)."
+
+
+def _chance(p: float) -> str:
+    """A probability, never said to be certain, since it is of a sample."""
+    return "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{p:.2f}"
+
+
+def on_one_stream(result: Result, metric: str) -> list[str]:
+    """Sentences on learners over one stream: the best one, how far it is ahead, and McNemar's test of that."""
+    measured = METRICS[metric]
+    sign = 1.0 if measured.higher_is_better else -1.0
+    entries = [entry for entry in result.summary if math.isfinite(entry[metric])]
+    if not entries:
+        return []
+    best, *others = sorted(entries, key=lambda entry: -sign * entry[metric])
+    name = in_sentence(measured.title)
+    sentences = [f"{best['learner']} has the best {name}: {say_value(metric, best[metric])}."]
+    if not others:
+        return sentences if len(result.labels) > 1 else [sentences[0].replace("has the best", "has the")]
+    second = others[0]
+    gap = abs(best[metric] - second[metric])
+    lead = f"{100.0 * gap:.2f} percent points" if measured.percent else f"{gap:,.4g}"
+    sentences.append(f"The next is {second['learner']}, {lead} behind.")
+    test = next((pair for pair in stream_pairs(result) if {pair["a"], pair["b"]} == _names(best, second)), None)
+    if test is not None:
+        ahead = test["a"] if test["sign"] > 0 else test["b"]
+        sentences.append(
+            f"McNemar's test: {ahead} is right on more rows, {say_p(test['p_holm'])}."
+            if test["p_holm"] < 0.05
+            else f"McNemar's test does not tell the two apart, {say_p(test['p_holm'])}."
+        )
+    return sentences
+
+
+def _names(*entries: Mapping[str, Any]) -> set[str]:
+    return {entry["learner"] for entry in entries}
+
+
+def in_sentence(title: str) -> str:
+    """A metric's title within a sentence: "accuracy", but "MAE" and "F1"."""
+    return title[0].lower() + title[1:] if title[1:2].islower() else title
+
+
+def say_value(metric: str, value: float) -> str:
+    """A metric's value with its unit, short."""
+    return f"{100.0 * value:.2f} %" if METRICS[metric].percent else f"{value:,.4g}"
 
 
 def say_p(p: float) -> str:
