@@ -214,7 +214,7 @@ class Comparison:
     def to_text(self, metric: str | None = None) -> str:
         """The table of scores and mean ranks, and in words what the differences mean."""
         notes = [f"\n{note}" for note in self.notes(metric)]
-        return "\n".join([self._title(metric), "", *as_text(self._columns(metric)), *notes])
+        return "\n".join([self._title(metric), "", *as_text(self.columns(metric)), *notes])
 
     def table(self, width: int | None = None, metric: str | None = None) -> Table:
         """Scores and mean ranks as a table for the terminal; the best of each stream is bold.
@@ -226,7 +226,7 @@ class Comparison:
         metric
             Default: the first one.
         """
-        return for_terminal(self._columns(metric), self._title(metric), self.notes(metric), width)
+        return for_terminal(self.columns(metric), self._title(metric), self.notes(metric), width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Let ``rich.print(comparison)`` show the table, as wide as the terminal."""
@@ -241,7 +241,8 @@ class Comparison:
         count = f"{len(self.streams)} stream" + ("s" if len(self.streams) > 1 else "")
         return f"{count}, {verdict.in_sentence(measured.title)}" + (" in %" if measured.percent else "")
 
-    def _columns(self, metric: str | None) -> list[Column]:
+    def columns(self, metric: str | None = None) -> list[Column]:
+        """What a table shows: the learners by their mean rank, that rank, and their scores on each stream."""
         name = self._metric(metric)
         ranks, scores = self.mean_ranks(name), self.scores(name)
         order = [self.labels.index(label) for label in ranks]

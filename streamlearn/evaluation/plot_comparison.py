@@ -81,7 +81,7 @@ def draw_critical_difference(
         axes.plot([rank, rank, edge], [0.0, level, level], color=colours[label], linewidth=1.3, solid_joinstyle="miter")
         axes.plot([rank], [0.0], "o", color=colours[label], markersize=5, zorder=4)
         text = _clipped(label)
-        name = f"{text}  {rank:.2f}" if at_left else f"{rank:.2f}  {text}"
+        name = f"{text}\u2002{rank:.2f}" if at_left else f"{rank:.2f}\u2002{text}"
         shift = -0.02 * span if at_left else 0.02 * span
         axes.text(edge + shift, level, name, ha="right" if at_left else "left", va="center", fontsize=10, color=INK)
     for i, group in enumerate(bars):
@@ -220,10 +220,11 @@ def draw_dots(
         )
     if log:
         axes.set_xscale("log")
+        axes.minorticks_off()
     axes.set_yticks(range(len(rows)), [_clipped(row) for row in rows], fontsize=10)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(title, fontsize=11)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.6g}")
     axes.grid(axis="x", color="#e3e5e8", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(axis="both", length=0, colors="#3c4043", labelsize=10)

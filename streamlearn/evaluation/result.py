@@ -252,7 +252,7 @@ class Result:
         return f"Result(stream={self.stream!r}, learners={list(self.labels)}, metrics={list(self.metrics)})"
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), "", *as_text(_columns(self)), *(f"\n{note}" for note in self._notes())])
+        return "\n".join([self._title(), "", *as_text(summary_columns(self)), *(f"\n{note}" for note in self._notes())])
 
     def table(self, width: int | None = None) -> Table:
         """The summary as a table for the terminal; the best mean of each metric is bold.
@@ -263,7 +263,7 @@ class Result:
             Characters that there is room for: columns at the right that don't fit are left out, and a note names them.
             Default: show all.
         """
-        return for_terminal(_columns(self), self._title(), self._notes(), width)
+        return for_terminal(summary_columns(self), self._title(), self._notes(), width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Let ``rich.print(result)`` show the table, as wide as the terminal."""
@@ -445,7 +445,7 @@ def _with_names(run: Run) -> pa.Table:
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def _columns(result: Result) -> list[Column]:
+def summary_columns(result: Result) -> list[Column]:
     """What a table of the summary shows; a column without any content is left out."""
     summary = result.summary
     columns = [Column("Learner", [entry["learner"] for entry in summary], is_text=True)]

@@ -63,15 +63,16 @@ def _of_several(comparison: Comparison, metric: str, p_value: float, alpha: floa
 
 
 def _bayesian(pair: Mapping[str, Any], percent: bool) -> str:
-    chances = [
-        f"{pair['a']} is better than {pair['b']} with probability {_chance(pair['p_a'])}",
-        *([f"equivalent within 1 percent point with {_chance(pair['p_equivalent'])}"] if percent else []),
-        f"worse with {_chance(pair['p_b'])}",
-    ]
-    return f"{', '.join(chances)} (Bayesian signed-rank test)."
+    a, b = pair["a"], pair["b"]
+    outcomes = {f"{a} is better than {b}": pair["p_a"], f"{b} is better than {a}": pair["p_b"]}
+    if percent:
+        outcomes["they are within one percent point"] = pair["p_equivalent"]
+    likely = sorted((what for what in outcomes if outcomes[what] >= 0.01), key=lambda what: -outcomes[what])
+    chances = [f"{what} with probability {say_chance(outcomes[what])}" for what in likely]
+    return f"Bayesian signed-rank test: {', '.join(chances)}."
 
 
-def _chance(p: float) -> str:
+def say_chance(p: float) -> str:
     """A probability, never said to be certain, since it is of a sample."""
     return "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{p:.2f}"
 
