@@ -13,6 +13,7 @@ import pytest
 import streamlearn as sl
 from streamlearn.errors import InputError, OptionError, StateError
 from streamlearn.evaluation import stream_pairs
+from streamlearn.evaluation.verdict import on_one_stream
 
 LEARNERS = ("prior_classifier", "no_change_classifier", "naive_bayes")
 
@@ -219,3 +220,28 @@ def test_nonsense_is_refused(streams: list[str]) -> None:
         sl.compare(streams, "naive_bayes", jobs=0)
     with pytest.raises(OptionError, match="was not measured"):
         sl.compare(streams, "naive_bayes", metrics=["kappa"]).scores("accuracy")
+
+
+def test_one_stream_in_words() -> None:
+    X = np.random.default_rng(5).normal(size=(400, 2))
+    result = sl.evaluate((X, X[:, 0] > 0), list(LEARNERS), metrics=["accuracy"])
+    accuracy = {entry["learner"]: entry["accuracy"] for entry in result.summary}
+    first, second = sorted(accuracy, key=lambda label: -accuracy[label])[:2]
+    assert on_one_stream(result, "accuracy") == [
+        f"{first} has the best accuracy: {100 * accuracy[first]:.2f} %.",
+        f"The next is {second}, {100 * (accuracy[first] - accuracy[second]):.2f} percent points behind.",
+        f"McNemar's test: {first} is right on more rows, p < 0.001.",
+    ]
+    alone = sl.evaluate((X, X[:, 0]), "linear_regression", metrics=["mae"])
+    assert on_one_stream(alone, "mae") == [f"linear_regression has the MAE: {alone.summary[0]['mae']:.4g}."]
+
+
+def test_learners_alike_are_not_told_apart() -> None:
+    data = {f"s{i}": (X := np.random.default_rng(i).normal(size=(100, 1)), X[:, 0] > 0) for i in range(6)}
+    comparison = sl.compare(data, {"one": "naive_bayes", "other": "naive_bayes", "third": "naive_bayes"})
+    assert set(comparison.mean_ranks().values()) == {2.0}
+    assert comparison.notes() == [
+        "No significant difference between the learners (Friedman p = 1.000).",
+        "Bayesian signed-rank test: one and other are within one percent point with probability > 0.99.",
+    ]
+    assert stream_pairs(comparison.results[0])[0]["p_value"] == 1.0

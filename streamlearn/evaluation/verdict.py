@@ -66,7 +66,7 @@ def _bayesian(pair: Mapping[str, Any], percent: bool) -> str:
     a, b = pair["a"], pair["b"]
     outcomes = {f"{a} is better than {b}": pair["p_a"], f"{b} is better than {a}": pair["p_b"]}
     if percent:
-        outcomes["they are within one percent point"] = pair["p_equivalent"]
+        outcomes[f"{a} and {b} are within one percent point"] = pair["p_equivalent"]
     likely = sorted((what for what in outcomes if outcomes[what] >= 0.01), key=lambda what: -outcomes[what])
     chances = [f"{what} with probability {say_chance(outcomes[what])}" for what in likely]
     return f"Bayesian signed-rank test: {', '.join(chances)}."
