@@ -36,6 +36,38 @@ def test_evaluate_writes_what_was_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_several_streams_are_compared(tmp_path: Path) -> None:
+    for name, sign in (("up", "<"), ("down", ">")):
+        rows = [f"{i % 7},{i % 5},{'a' if (i % 7 < 3 and sign == '<') or i % 5 > 2 else 'b'}" for i in range(700)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["x,z,class", *rows]))
+    (tmp_path / "kept").mkdir()
+    arguments = (
+        *("evaluate", "--stream", "up.csv", "--stream", "down.csv", "--keep", "kept"),
+        *("--learner", "naive_bayes", "--learner", "no_change_classifier", "--metric", "accuracy"),
+        *("--json", "c.json", "--parquet", "c.parquet", "--plot", "c.svg", "--report", "c.html"),
+    )
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Mean rank" in done.stdout
+    assert "wrote c.html" in done.stdout
+    comparison = sl.Comparison.from_json(tmp_path / "c.json")
+    assert comparison.streams == ("up", "down")
+    assert pq.read_table(tmp_path / "c.parquet").column("stream").unique().to_pylist() == ["up", "down"]
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+    page = (tmp_path / "c.html").read_text()
+    assert "streamlearn evaluate --stream up.csv --stream down.csv" in page
+    again = run(*arguments, cwd=tmp_path)
+    assert "2 of 2 streams were finished before" in again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_several_streams_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text("stream: [electricity]\nlearners: [naive_bayes]\nlimit: 500\nreport: r.html\n")
+    done = run("evaluate", "--config", "e.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "naive_bayes on electricity" in (tmp_path / "r.html").read_text()
+
+
 def test_a_trained_learner_is_saved_and_inspected(tmp_path: Path) -> None:
     model = tmp_path / "tree"
     done = run(
@@ -80,6 +112,9 @@ def test_a_yaml_file_and_options_over_it(tmp_path: Path) -> None:
         (["evaluate", "-s", "electricity", "-l", "naive_bayes", "--seeds", "x"], 2, "--seeds"),
         (["evaluate", "-s", "electricity", "-l", "naive_bayes", "--json", "no/folder/r.json"], 1, "no folder"),
         (["evaluate", "-s", "electricity", "-l", "naive_bayes", "--plot", "r.xyz"], 2, "r.xyz"),
+        (["evaluate", "-s", "electricity", "-l", "naive_bayes", "--jobs", "2"], 2, "several streams"),
+        (["evaluate", "-s", "electricity", "-s", "electricity", "-l", "naive_bayes", "--save", "m"], 2, "one stream"),
+        (["evaluate", "-s", "electricity", "-l", "naive_bayes", "--report", "no/folder/r.html"], 1, "no folder"),
         (["describe", "naive_byes"], 2, "did you mean naive_bayes"),
         (["inspect", "no-such-model"], 1, "no-such-model"),
         (["list", "wrong"], 2, "learners"),

@@ -6,7 +6,6 @@ import math
 from fractions import Fraction
 from functools import cache
 
-import numpy as np
 from river.base import BinaryDriftAndWarningDetector
 
 from streamlearn.detector import ValueDetector

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OptionError
-from ..evaluation.plot import COLOURS, GREY, check_plotting, new_figure, save_figure
+from ..evaluation.plot import COLOURS, GREY, check_plotting, figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,12 +28,12 @@ def plot_detection(result: DetectionResult, path: str | os.PathLike[str]) -> Non
         raise OptionError("this result has no runs, so there is nothing to draw")
     detectors, streams = result.detectors, result.streams
     strip = LINE * len(detectors) + 0.75
-    figure = new_figure((10.5, 5.0 + strip * len(streams)))
-    above, below = figure.subfigures(2, 1, height_ratios=(5.0, strip * len(streams)))
+    drawn = figure((10.5, 5.0 + strip * len(streams)))
+    above, below = drawn.subfigures(2, 1, height_ratios=(5.0, strip * len(streams)))
     _draw_trade(above.add_subplot(), result)
     for axes, stream in zip(below.subplots(len(streams), 1, squeeze=False)[:, 0], streams, strict=True):
         _draw_strip(axes, [run for run in result.runs if run.stream == stream], detectors)
-    save_figure(figure, path)
+    save(drawn, path)
 
 
 def _draw_trade(axes: Axes, result: DetectionResult) -> None:

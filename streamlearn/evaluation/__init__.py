@@ -1,6 +1,9 @@
 """Prequential evaluation: metrics, results and their pictures."""
 
+from .comparing import compare
+from .comparison import Comparison
 from .metrics import METRICS, ClassificationMetrics, Metric, RegressionMetrics, needs_proba
+from .pairs import stream_pairs
 from .plot import plot_confusion
 from .prequential import evaluate
 from .result import Result, Run, aggregate
@@ -8,12 +11,15 @@ from .result import Result, Run, aggregate
 __all__ = [
     "METRICS",
     "ClassificationMetrics",
+    "Comparison",
     "Metric",
     "RegressionMetrics",
     "Result",
     "Run",
     "aggregate",
+    "compare",
     "evaluate",
     "needs_proba",
     "plot_confusion",
+    "stream_pairs",
 ]

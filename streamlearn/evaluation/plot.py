@@ -6,7 +6,7 @@ Drawn with matplotlib's figure objects alone: no pyplot, so neither a display no
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008), told apart with every common kind of colour blindness; their yellow is too pale for a thin line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#5f6368"
+DRIFT = "#80868b"
 UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+POINTS = 800  # of a line
 LABEL = 80  # characters of a learner's label that are shown
 NUMBERED = 12  # classes up to which each cell of a confusion matrix shows its number
 NAMED = 40  # classes up to which each one is named on the axes
@@ -50,19 +52,46 @@ def plot_curves(result: Result, path: str | os.PathLike[str], metric: str | None
     OptionError
         If the metric was not measured, or the suffix is unknown.
     """
+    save(draw_curves(result, metric), path)
+
+
+def draw_curves(
+    result: Result,
+    metric: str | None = None,
+    *,
+    size: tuple[float, float] = (9.0, 5.0),
+    colours: Mapping[str, str] | None = None,
+    framed: bool = True,
+) -> Figure:
+    """The figure of `plot_curves`; known changes of concept are marked, each by a line, or by a band as wide as it is.
+
+    Parameters
+    ----------
+    result, metric
+        As in `plot_curves`.
+    size
+        Inches.
+    colours
+        By label, where other pictures share them.
+    framed
+        Whether the figure has its title and legend; a page that shows several pictures has its own.
+    """
     if not result.runs:
         raise OptionError("this result has no runs, so there is nothing to draw")
     name = result.metrics[0] if metric is None else metric
     if name not in result.metrics:
         raise OptionError(f"metric {name!r} was not measured: use one of {', '.join(result.metrics)}")
-    figure = new_figure((9.0, 5.0))
-    axes = figure.add_subplot()
-    for i, label in enumerate(result.labels):
-        _draw_learner(axes, result.runs_of(label), name, COLOURS[i % len(COLOURS)])
+    drawn = figure(size)
+    axes = drawn.add_subplot()
+    colours = colours or colours_of(result.labels)
+    for label in result.labels:
+        _draw_learner(axes, result.runs_of(label), name, colours[label])
     _style(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
-    _head(axes, result.stream, _key(result))
-    figure.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
-    save_figure(figure, path)
+    _mark_drifts(axes, result)
+    if framed:
+        _head(axes, plain(result.stream), curves_key(result))
+        drawn.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
+    return drawn
 
 
 def plot_confusion(result: Result, path: str | os.PathLike[str], label: str | None = None) -> None:
@@ -83,23 +112,28 @@ def plot_confusion(result: Result, path: str | os.PathLike[str], label: str | No
     OptionError
         If there is no such learner or no confusion matrix, or the suffix is unknown.
     """
+    save(draw_confusion(result, label), path)
+
+
+def draw_confusion(result: Result, label: str | None = None) -> Figure:
+    """The figure of `plot_confusion`."""
     if not result.runs:
         raise OptionError("this result has no runs, so there is nothing to draw")
     runs = result.runs_of(result.labels[0] if label is None else label)
-    counts = _summed(runs)
-    names = [str(name) for name in max((run.classes or [] for run in runs), key=len)]
+    counts = summed_confusion(runs)
+    names = [plain(str(name)) for name in max((run.classes or [] for run in runs), key=len)]
     side = min(max(0.55 * len(names), 3.0), 7.5)
-    figure = new_figure((side + 5.0, side + 1.6))
-    matrix, scores = figure.subplots(1, 2, sharey=True, width_ratios=(side, 2.6))
+    drawn = figure((side + 5.0, side + 1.6))
+    matrix, scores = drawn.subplots(1, 2, sharey=True, width_ratios=(side, 2.6))
     _draw_matrix(matrix, counts, names)
     _draw_scores(scores, runs, names)
     seeds = f", {len(runs)} seeds added up" if len(runs) > 1 else ""
     _head(
         matrix,
-        f"{result.stream}: {_short(runs[0].label)}",
+        f"{plain(result.stream)}: {short(runs[0].label)}",
         f"Predictions in percent of each true class, whole stream{seeds}",
     )
-    save_figure(figure, path)
+    return drawn
 
 
 def check_plotting(path: str | os.PathLike[str]) -> None:
@@ -114,10 +148,17 @@ def check_plotting(path: str | os.PathLike[str]) -> None:
     """
     if Path(path).suffix.lower() not in UNDATED:
         raise OptionError(f"can't draw {os.fspath(path)!r}: end the name in one of {', '.join(UNDATED)}")
-    new_figure((1.0, 1.0))
+    figure((1.0, 1.0))
 
 
-def new_figure(size: tuple[float, float]) -> Figure:
+def figure(size: tuple[float, float]) -> Figure:
+    """An empty figure of ``size`` inches.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -125,10 +166,21 @@ def new_figure(size: tuple[float, float]) -> Figure:
     return Figure(figsize=size, layout="constrained", facecolor="white")
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save(drawn: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG, SVG or PDF by the suffix of ``path``; without the date, so that equal ones stay equal."""
     check_plotting(path)
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr,call-arg]
-    figure.savefig(path, dpi=160, metadata=UNDATED[Path(path).suffix.lower()])
+    drawn.get_layout_engine().set(w_pad=0.12, h_pad=0.1)  # type: ignore[union-attr,call-arg]
+    drawn.savefig(path, dpi=160, metadata=UNDATED[Path(path).suffix.lower()])
+
+
+def colours_of(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each learner; from the eighth on they repeat."""
+    return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is, without taking dollars for mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _head(axes: Axes, title: str, subtitle: str) -> None:
@@ -143,11 +195,11 @@ def _head(axes: Axes, title: str, subtitle: str) -> None:
 
 def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str) -> None:
     """Add one learner's two lines, each the mean over its seeds."""
-    rows = runs[0].curve.column("row").to_numpy()
+    rows = _thinned(runs[0].curve.column("row").to_numpy())
     recent, overall = _stacked(runs, rows, name, "window"), _stacked(runs, rows, name, "cumulative")
     marker = "o" if len(rows) == 1 else None  # a line needs two points
     axes.plot(
-        rows, recent.mean(axis=0), color=colour, linewidth=1.6, marker=marker, label=_short(runs[0].label), zorder=3
+        rows, recent.mean(axis=0), color=colour, linewidth=1.6, marker=marker, label=short(runs[0].label), zorder=3
     )
     axes.plot(rows, overall.mean(axis=0), color=colour, linewidth=1.1, linestyle=(0, (5, 2.5)), alpha=0.85, zorder=2)
     if len(runs) > 1:
@@ -156,13 +208,21 @@ def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str) -> None:
         axes.fill_between(rows, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1)
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+def _thinned(rows: np.ndarray) -> np.ndarray:
+    """Evenly spaced ones, with the first and the last, where a picture can't show them all."""
+    if len(rows) <= POINTS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, POINTS).round().astype(np.int64)]
+
+
+def short(label: str) -> str:
+    """A label as pictures show it."""
+    return plain(label if len(label) <= LABEL else label[: LABEL - 1] + "…")
 
 
 def _legend_columns(labels: Sequence[str]) -> int:
     """As many as fit side by side, three at most: a picture is about 110 characters wide."""
-    longest = max(len(_short(label)) for label in labels)
+    longest = max(len(short(label)) for label in labels)
     return min(3, len(labels), max(1, 110 // (longest + 8)))
 
 
@@ -188,19 +248,34 @@ def _style(axes: Axes, title: str) -> None:
     axes.spines[["left", "bottom"]].set_color("#9aa0a6")
 
 
-def _key(result: Result) -> str:
+def _mark_drifts(axes: Axes, result: Result) -> None:
+    """A line at each abrupt change of concept, a band over each gradual one, as far as the curves go."""
+    end = max(run.rows for run in result.runs)
+    for drift in result.drifts:
+        start, stop = drift["row"] - drift["width"] / 2, drift["row"] + drift["width"] / 2
+        if start >= end:
+            continue
+        if drift["width"] > 1:
+            axes.axvspan(max(start, 0), min(stop, end), color=DRIFT, alpha=0.18, linewidth=0, zorder=0)
+        else:
+            axes.axvline(drift["row"], color=DRIFT, linewidth=1.2, linestyle=(0, (1, 1.5)), zorder=1)
+
+
+def curves_key(result: Result) -> str:
     """What the kinds of lines mean."""
     window = result.settings.get("window")
     recent = f"last {window:,} rows" if isinstance(window, int) else "sliding window"
     seeds = max(len(result.runs_of(label)) for label in result.labels)
     band = f" · band: ± 1 standard deviation over {seeds} seeds" if seeds > 1 else ""
-    return f"Solid: {recent} · dashed: all rows so far{band}"
+    marks = {"shaded" if drift["width"] > 1 else "dotted": None for drift in result.drifts}
+    drifts = f" · {' or '.join(marks)}: known drift" if marks else ""
+    return f"Solid: {recent} · dashed: all rows so far{band}{drifts}"
 
 
 # -- confusion ---------------------------------------------------------------------------------------------------------
 
 
-def _summed(runs: list[Run]) -> np.ndarray:
+def summed_confusion(runs: list[Run]) -> np.ndarray:
     """The runs' confusion matrices added up; all runs of a result share the codes of its stream's classes."""
     matrices = [run.confusion for run in runs if run.confusion is not None]
     if len(matrices) < len(runs) or not all(matrix.size for matrix in matrices):

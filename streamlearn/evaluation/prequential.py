@@ -9,6 +9,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
+
 from ..adapters import as_learner
 from ..array_learner import ArrayLearner
 from ..batch import Batch
@@ -18,6 +20,7 @@ from ..learner import Learner
 from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
 from ..work import test_then_train
+from .disagreements import Disagreements
 from .metrics import DEFAULT_METRICS, ClassificationMetrics, RegressionMetrics, Task, check_metrics, needs_proba
 from .progress import Progress
 from .result import Result, Run
@@ -37,8 +40,8 @@ class _Contestant:
     cpu: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, batch: Batch, proba: bool) -> None:
-        """Test, train and measure on one batch."""
+    def take(self, batch: Batch, proba: bool) -> np.ndarray:
+        """Test, train and measure on one batch; the predictions."""
         wall, cpu = time.perf_counter(), time.process_time()
         outputs = self.learner.process(batch, proba=proba)
         if isinstance(self.metrics, ClassificationMetrics):
@@ -47,6 +50,7 @@ class _Contestant:
             self.metrics.update(self.learner.targets(batch), outputs.prediction, batch.weight)
         self.wall += time.perf_counter() - wall
         self.cpu += time.process_time() - cpu
+        return outputs.prediction
 
     def run(self, schema: Schema) -> Run:
         """What came of it."""
@@ -130,7 +134,7 @@ def evaluate(
     >>> [round(100 * entry["accuracy"], 4) for entry in result.summary]
     [85.3306]
     """
-    named = _named(learners)
+    named = named_learners(learners)
     tasks = {learner.task for learner in named.values()}
     if len(tasks) > 1 or "transformation" in tasks:
         raise OptionError(f"the learners must all be classifiers, or all regressors, not {', '.join(sorted(tasks))}")
@@ -150,25 +154,36 @@ def evaluate(
         return _Contestant(label=label, seed=seed, learner=learner, metrics=measured)
 
     contestants = [start(label, *seeded) for label, learner in named.items() for seeded in _seeded(learner, seeds)]
+    pairs = Disagreements([(contestant.label, contestant.seed) for contestant in contestants])
     rows = source.rows if limit is None or source.rows is None else min(limit, source.rows)
     with Progress(source.name, rows, enabled=progress) as shown:
-        _walk(source, contestants, needs_proba(wanted), limit, shown)
+        _walk(source, contestants, pairs, needs_proba(wanted), limit, shown)
     return Result(
         stream=source.name,
         task=task,
         runs=[contestant.run(source.schema) for contestant in contestants],
         settings={"window": window, "fading": fading, "every": every, "limit": limit},
+        drifts=[{"row": drift.row, "width": drift.width} for drift in source.drifts],
+        disagreements=pairs.counts() if task == "classification" else [],
     )
 
 
-def _walk(source: Source, contestants: list[_Contestant], proba: bool, limit: int | None, progress: Progress) -> None:
+def _walk(
+    source: Source,
+    contestants: list[_Contestant],
+    pairs: Disagreements,
+    proba: bool,
+    limit: int | None,
+    progress: Progress,
+) -> None:
     started = False
     for batch in source.batches(ROWS_PER_BATCH, limit=limit):
         if not started:
             started = True
             _bring_in_kernels(contestants, batch, proba, progress)
-        for contestant in contestants:
-            contestant.take(batch, proba)
+        predictions = [contestant.take(batch, proba) for contestant in contestants]
+        if contestants[0].learner.task == "classification":
+            pairs.update(contestants[0].learner.targets(batch), predictions)
         first = contestants[0].metrics
         name = first.metrics[0]
         progress.advance(len(batch), name, first.values("window")[name])
@@ -190,7 +205,7 @@ def _bring_in_kernels(contestants: list[_Contestant], batch: Batch, proba: bool,
             scratch.update(twin.targets(few), outputs.prediction, few.weight, *extra)
 
 
-def _named(learners: Any) -> dict[str, Learner]:
+def named_learners(learners: Any) -> dict[str, Learner]:
     """The learners by label; labels are the registered names, told apart by their parameters, then by numbers."""
     if isinstance(learners, Mapping) and "type" not in learners:
         return {str(label): as_learner(learner) for label, learner in learners.items()}

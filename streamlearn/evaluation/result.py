@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,17 @@ import pyarrow.parquet as pq
 from .. import jsonable
 from ..errors import OptionError, StateError
 from .metrics import METRICS, SUFFIX, ClassificationMetrics, RegressionMetrics, Task
+from .table import (
+    Column,
+    as_text,
+    best_of,
+    for_terminal,
+    format_count,
+    format_fact,
+    format_setting,
+    format_size,
+    is_number,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -158,7 +169,7 @@ def _aggregate_one(label: str, runs: list[Run]) -> dict[str, Any]:
     peaks = [run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None]
     entry["peak_rss_bytes"] = max(peaks, default=None)
     for name, value in runs[0].inspection.items():
-        entry[name] = _mean([run.inspection.get(name) for run in runs]) if _is_number(value) else value
+        entry[name] = _mean([run.inspection.get(name) for run in runs]) if is_number(value) else value
     return entry
 
 
@@ -187,6 +198,11 @@ class Result:
         How it was evaluated: window, fading, every, delay, …
     versions
         Of Python, the packages and the system; taken now by default.
+    drifts
+        One dict a known change of concept: row, width.
+    disagreements
+        One dict a pair of learners and seed: a, b, seed, only_a_right, only_b_right, the rows that only one of the two
+        predicted rightly.
 
     Examples
     --------
@@ -205,6 +221,8 @@ class Result:
     runs: list[Run]
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=versions)
+    drifts: list[dict[str, int]] = field(default_factory=list)
+    disagreements: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -234,7 +252,7 @@ class Result:
         return f"Result(stream={self.stream!r}, learners={list(self.labels)}, metrics={list(self.metrics)})"
 
     def __str__(self) -> str:
-        return "\n".join([self._title(), "", *_as_text(_columns(self)), *(f"\n{note}" for note in self._notes())])
+        return "\n".join([self._title(), "", *as_text(summary_columns(self)), *(f"\n{note}" for note in self._notes())])
 
     def table(self, width: int | None = None) -> Table:
         """The summary as a table for the terminal; the best mean of each metric is bold.
@@ -245,26 +263,7 @@ class Result:
             Characters that there is room for: columns at the right that don't fit are left out, and a note names them.
             Default: show all.
         """
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        shown, left_out = _fitting(_columns(self), width)
-        notes = [*self._notes(), *([f"Too wide to show: {', '.join(left_out)}."] if left_out else [])]
-        table = Table(
-            title=self._title(),
-            caption="\n".join(notes) or None,
-            title_justify="left",
-            caption_justify="left",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        for column in shown:
-            justify: Literal["left", "right"] = "left" if column.is_text else "right"
-            table.add_column(Text(column.title), justify=justify, no_wrap=not column.is_text, overflow="fold")
-        for i in range(len(self.labels)):
-            table.add_row(*(Text(column.cells[i], style="bold" if i in column.best else "") for column in shown))
-        return table
+        return for_terminal(summary_columns(self), self._title(), self._notes(), width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Let ``rich.print(result)`` show the table, as wide as the terminal."""
@@ -272,7 +271,7 @@ class Result:
 
     def _title(self) -> str:
         rows = max((run.rows for run in self.runs), default=0)
-        settings = [f"{name} {_setting(value)}" for name, value in self.settings.items() if value is not None]
+        settings = [f"{name} {format_setting(value)}" for name, value in self.settings.items() if value is not None]
         return ", ".join([f"{self.stream}: {rows:,} rows", *settings])
 
     def _notes(self) -> list[str]:
@@ -295,9 +294,11 @@ class Result:
             "settings": self.settings,
             "versions": self.versions,
             "summary": self.summary,
+            "drifts": self.drifts,
+            "disagreements": self.disagreements,
             "runs": [_run_to_json(run) for run in self.runs],
         }
-        text = json.dumps(_strict(document), allow_nan=False, ensure_ascii=False, indent=1)
+        text = json.dumps(strict(document), allow_nan=False, ensure_ascii=False, indent=1)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
@@ -323,6 +324,8 @@ class Result:
                 runs=[_run_from_json(run) for run in document["runs"]],
                 settings=document["settings"],
                 versions=document["versions"],
+                drifts=document.get("drifts", []),
+                disagreements=document.get("disagreements", []),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, StateError):
@@ -340,7 +343,7 @@ class Result:
             "summary": self.summary,
         }
         windows = self.windows
-        text = json.dumps(_strict(about), allow_nan=False, ensure_ascii=False)
+        text = json.dumps(strict(about), allow_nan=False, ensure_ascii=False)
         pq.write_table(windows.replace_schema_metadata({"streamlearn": text}), path)
 
     def plot(self, path: str | os.PathLike[str], metric: str | None = None) -> None:
@@ -376,6 +379,25 @@ class Result:
         from .plot import plot_confusion
 
         plot_confusion(self, path, label)
+
+    def report(self, path: str | os.PathLike[str], *, command: str | None = None) -> None:
+        """Write all of it as one HTML page that needs no other file: words, tables, pictures, settings.
+
+        Parameters
+        ----------
+        path
+        command
+            What was typed to get here, to be shown for others to repeat.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        """
+        from .comparison import Comparison
+        from .report import write_report
+
+        write_report(Comparison(results=[self]), path, command=command)
 
     def runs_of(self, label: str) -> list[Run]:
         """The runs of one learner, one a seed.
@@ -414,10 +436,6 @@ def _mean(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else float(np.mean(values))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _with_names(run: Run) -> pa.Table:
     n = run.curve.num_rows
     named = run.curve.add_column(0, "seed", pa.array([run.seed] * n, pa.int64()))
@@ -427,49 +445,25 @@ def _with_names(run: Run) -> pa.Table:
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-class _Column(NamedTuple):
-    title: str
-    cells: list[str]
-    is_text: bool = False
-    best: frozenset[int] = frozenset()
-
-
-def _columns(result: Result) -> list[_Column]:
+def summary_columns(result: Result) -> list[Column]:
     """What a table of the summary shows; a column without any content is left out."""
     summary = result.summary
-    columns = [_Column("Learner", [entry["learner"] for entry in summary], is_text=True)]
+    columns = [Column("Learner", [entry["learner"] for entry in summary], is_text=True)]
     if any(entry["seeds"] > 1 for entry in summary):
-        columns.append(_Column("Seeds", [str(entry["seeds"]) for entry in summary]))
+        columns.append(Column("Seeds", [str(entry["seeds"]) for entry in summary]))
     columns += [_metric_column(name, summary) for name in result.metrics]
-    columns.append(_Column("Rows/s", [_count(entry["rows_per_second"]) for entry in summary]))
-    columns.append(_Column("Model", [_size(entry["model_bytes"]) for entry in summary]))
+    columns.append(Column("Rows/s", [format_count(entry["rows_per_second"]) for entry in summary]))
+    columns.append(Column("Model", [format_size(entry["model_bytes"]) for entry in summary]))
     inspected = dict.fromkeys(name for run in result.runs for name in run.inspection)
-    columns += [_Column(name.capitalize(), [_fact(entry.get(name)) for entry in summary]) for name in inspected]
+    columns += [Column(name.capitalize(), [format_fact(entry.get(name)) for entry in summary]) for name in inspected]
     return [column for column in columns if any(column.cells)]
 
 
-def _fitting(columns: list[_Column], width: int | None) -> tuple[list[_Column], list[str]]:
-    """The columns that fit into ``width`` characters, at least two of them, and the titles of the others.
-
-    A long text may be folded, so it claims no more than a third of the width.
-    """
-    shown, used = 0, 0
-    for column in columns:
-        needed = max(map(len, [column.title, *column.cells]))
-        used += 3 + (min(needed, width // 3) if width is not None and column.is_text else needed)
-        if width is not None and used > width and shown >= 2:
-            break
-        shown += 1
-    return columns[:shown], [column.title for column in columns[shown:]]
-
-
-def _metric_column(name: str, summary: list[dict[str, Any]]) -> _Column:
+def _metric_column(name: str, summary: list[dict[str, Any]]) -> Column:
     metric = METRICS[name]
     shown = [format_metric(name, entry[name], entry.get(f"{name}_std")) for entry in summary]
-    values = [entry[name] if metric.higher_is_better else -entry[name] for entry in summary]
-    top = max((value for value in values if not math.isnan(value)), default=math.nan)
-    best = frozenset(i for i, value in enumerate(values) if value == top) if len(values) > 1 else frozenset()
-    return _Column(metric.title + (" %" if metric.percent else ""), shown, best=best)
+    best = best_of([entry[name] for entry in summary], higher_is_better=metric.higher_is_better)
+    return Column(metric.title + (" %" if metric.percent else ""), shown, best=best)
 
 
 def format_metric(name: str, value: float, std: float | None = None) -> str:
@@ -488,62 +482,20 @@ def format_metric(name: str, value: float, std: float | None = None) -> str:
     return shown if std is None else f"{shown} ± {scale * std:,.{metric.decimals}f}"
 
 
-def _count(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:,.0f}"
-
-
-def _fact(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if _is_number(value) else str(value)
-
-
-def _setting(value: Any) -> str:
-    return f"{value:,}" if _is_number(value) else str(value)
-
-
-def _size(size: float | None) -> str:
-    if size is None:
-        return ""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000.0 or unit == "GB":
-            break
-        size /= 1000.0
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-
-
-def _as_text(columns: list[_Column]) -> list[str]:
-    """Lines of a plain table: a heading, a rule, and one line a row."""
-    lists = [[column.title, "", *column.cells] for column in columns]
-    widths = [max(map(len, cells)) for cells in lists]
-    for cells, width in zip(lists, widths, strict=True):
-        cells[1] = "-" * width
-    lines = []
-    for row in zip(*lists, strict=True):
-        parts = (
-            cell.ljust(width) if column.is_text else cell.rjust(width)
-            for column, cell, width in zip(columns, row, widths, strict=True)
-        )
-        lines.append("  ".join(parts).rstrip())
-    return lines
-
-
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
     """Make a value that strict JSON can hold: no NaN, no infinity, no NumPy scalars, string keys."""
     value = jsonable.plain(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): _strict(part) for key, part in value.items()}
+        return {str(key): strict(part) for key, part in value.items()}
     if isinstance(value, np.ndarray):
-        return _strict(value.tolist())
+        return strict(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_strict(part) for part in value]
+        return [strict(part) for part in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -14,13 +15,16 @@ from ... import registry
 from ...errors import InputError, OptionError
 from ..completion import complete_learner, complete_stream
 
+if TYPE_CHECKING:
+    from ...evaluation import Comparison, Result
+
 
 class EvaluationFile(BaseModel):
     """What a YAML file for ``streamlearn evaluate`` may say; its keys are the long options."""
 
     model_config = ConfigDict(extra="forbid")
 
-    stream: str | None = None
+    stream: str | list[str] = []
     target: str | None = None
     nominal: list[str] = []
     numeric: list[str] = []
@@ -35,16 +39,19 @@ class EvaluationFile(BaseModel):
     json_file: Path | None = Field(None, alias="json")
     parquet: Path | None = None
     plot: Path | None = None
+    report: Path | None = None
+    jobs: int = Field(1, ge=1)
+    keep: Path | None = None
     save: Path | None = None
 
 
 def evaluate(
     stream: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--stream",
             "-s",
-            help="A name (see 'list streams'), NAME:param=value,… or a file's path.",
+            help="A name (see 'list streams'), NAME:param=value,… or a file's path. Several compare the learners over all.",
             autocompletion=complete_stream,
         ),
     ] = None,
@@ -85,17 +92,27 @@ def evaluate(
     json: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
     parquet: Annotated[Path | None, typer.Option("--parquet", help="Write the curves as Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves, .png or .svg.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write words, tables and pictures as one HTML page.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Of several streams, go through so many at once.  [default: 1]")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", help="Of several streams, keep finished ones' results in this folder, to go on later."),
+    ] = None,
     save: Annotated[Path | None, typer.Option("--save", help="Save the trained learner (one learner only).")] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="A YAML file with these options; options given here win.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, the table only.")] = False,
 ) -> None:
-    """Run learners test-then-train over a stream and measure them.
+    """Run learners test-then-train over one stream or several, and measure them.
 
     Each row is predicted before it is learned. Example:
 
-    streamlearn evaluate --stream electricity --learner hoeffding_tree_classifier --plot curves.png
+    streamlearn evaluate --stream electricity --learner hoeffding_tree_classifier --report electricity.html
     """
     given = {
         "stream": stream,
@@ -113,6 +130,9 @@ def evaluate(
         "json": json,
         "parquet": parquet,
         "plot": plot,
+        "report": report,
+        "jobs": jobs,
+        "keep": keep,
         "save": save,
     }
     run(read(config, {key: value for key, value in given.items() if value is not None and value != []}), quiet=quiet)
@@ -178,21 +198,19 @@ def parse_seeds(text: str) -> list[int]:
 def run(options: EvaluationFile, *, quiet: bool) -> None:
     """Evaluate, print the table, write the files."""
     from ... import models
+    from ...evaluation import compare
     from ...evaluation import evaluate as evaluate_learners
 
-    if options.stream is None:
+    streams = [options.stream] if isinstance(options.stream, str) else options.stream
+    if not streams:
         raise OptionError("say which stream: --stream NAME_OR_PATH (see 'streamlearn list streams')")
     if not options.learners:
         raise OptionError("say which learners: --learner NAME (see 'streamlearn list learners')")
-    if options.save is not None and (len(options.learners) > 1 or len(options.seeds) > 1):
-        raise OptionError("--save takes one learner and one seed")
-    for file in (options.json_file, options.parquet, options.plot, options.save):
-        if file is not None and not file.parent.is_dir():
-            raise InputError(f"{file}: there is no folder {file.parent}")
-    if options.plot is not None:
-        from ...evaluation.plot import check_plotting
-
-        check_plotting(options.plot)
+    if options.save is not None and (len(options.learners) > 1 or len(options.seeds) > 1 or len(streams) > 1):
+        raise OptionError("--save takes one stream, one learner and one seed")
+    if len(streams) == 1 and (options.jobs > 1 or options.keep is not None):
+        raise OptionError("--jobs and --keep are for several streams")
+    _check_files(options)
     specs = options.learners
     learners: Any = (
         {label: models.make_learner(spec) for label, spec in specs.items()}
@@ -204,19 +222,22 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
     if len(learners) < len(specs):
         raise OptionError("two learners are written alike: give each a label of its own in a --config file")
     kinds: dict[Any, Any] = dict.fromkeys(options.nominal, "nominal") | dict.fromkeys(options.numeric, "numeric")
-    result = evaluate_learners(
-        options.stream,
-        learners,
-        target=options.target,
-        kinds=kinds or None,
-        format=options.format,
-        metrics=options.metrics or None,
-        window=options.window,
-        fading=options.fading,
-        every=options.every,
-        seeds=options.seeds or None,
-        limit=options.limit,
-        progress=not quiet,
+    settings: dict[str, Any] = {
+        "target": options.target,
+        "kinds": kinds or None,
+        "format": options.format,
+        "metrics": options.metrics or None,
+        "window": options.window,
+        "fading": options.fading,
+        "every": options.every,
+        "seeds": options.seeds or None,
+        "limit": options.limit,
+        "progress": not quiet,
+    }
+    result: Result | Comparison = (
+        evaluate_learners(streams[0], learners, **settings)
+        if len(streams) == 1
+        else compare(streams, learners, jobs=options.jobs, keep=options.keep, **settings)
     )
     if sys.stdout.isatty():
         from rich.console import Console
@@ -231,11 +252,34 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
         result.to_parquet(options.parquet)
     if options.plot is not None:
         result.plot(options.plot)
+    if options.report is not None:
+        result.report(options.report, command=_typed())
     if options.save is not None:
         next(iter(learners.values())).save(options.save)
-    for file in (options.json_file, options.parquet, options.plot, options.save):
-        if file is not None:
-            typer.echo(f"wrote {file}")
+    for file in _written(options):
+        typer.echo(f"wrote {file}")
+
+
+def _written(options: EvaluationFile) -> list[Path]:
+    """The files that were asked for."""
+    files = (options.json_file, options.parquet, options.plot, options.report, options.save)
+    return [file for file in files if file is not None]
+
+
+def _check_files(options: EvaluationFile) -> None:
+    """Make sure, before long work, that its results can be written."""
+    for file in _written(options):
+        if not file.parent.is_dir():
+            raise InputError(f"{file}: there is no folder {file.parent}")
+    if options.plot is not None or options.report is not None:
+        from ...evaluation.plot import check_plotting
+
+        check_plotting(options.plot or "curves.svg")  # a report holds SVG
+
+
+def _typed() -> str:
+    """The command line, as it can be typed again."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def _make(spec: str | dict[str, Any]) -> Any:
