@@ -10,7 +10,7 @@ import numpy as np
 
 from streamlearn import columns
 from streamlearn.batch import Batch
-from streamlearn.errors import InputError
+from streamlearn.errors import InputError, OptionError
 from streamlearn.schema import Kind, Schema
 from streamlearn.source import ROWS_PER_BATCH, Source, checked_position, choose_target, with_target_kind
 
@@ -28,6 +28,8 @@ class ArraySource(Source):
         Targets.
     target
         What to call the target; ``"y"`` by default.
+    event_time
+        Not for a matrix, whose columns have no names.
     schema, kinds, target_kind
         As in `streamlearn.open_stream`.
 
@@ -45,10 +47,13 @@ class ArraySource(Source):
         y: Any = None,
         *,
         target: Hashable | None = None,
+        event_time: Hashable | None = None,
         schema: Schema | None = None,
         kinds: Mapping[Hashable, Kind] | None = None,
         target_kind: Kind | None = None,
     ) -> None:
+        if event_time is not None:
+            raise OptionError("event_time names a column, but a matrix has none: give a table or dicts")
         self.name = "array"
         self.rows = len(X)
         if y is not None and len(y) != len(X):
@@ -84,7 +89,7 @@ class TableSource(Source):
     ----------
     table
         The rows.
-    target, schema, kinds, target_kind
+    target, event_time, schema, kinds, target_kind
         As in `streamlearn.open_stream`.
 
     Examples
@@ -100,6 +105,7 @@ class TableSource(Source):
         table: Any,
         *,
         target: Hashable | None = None,
+        event_time: Hashable | None = None,
         schema: Schema | None = None,
         kinds: Mapping[Hashable, Kind] | None = None,
         target_kind: Kind | None = None,
@@ -109,7 +115,9 @@ class TableSource(Source):
         self.rows = self._table.num_rows
         if schema is None:
             target = choose_target(target, self._table.schema.names, "the table")
-            self.schema = Schema.infer(self._table, target=target, kinds=kinds, target_kind=target_kind)
+            self.schema = Schema.infer(
+                self._table, target=target, kinds=kinds, target_kind=target_kind, event_time=event_time
+            )
         else:
             self.schema = with_target_kind(schema, target_kind)
         self._next = 0
@@ -137,7 +145,7 @@ class IterableSource(Source):
     ----------
     rows
         Dicts that hold the target under its name, or pairs of a dict and a target.
-    target, schema, kinds, target_kind
+    target, event_time, schema, kinds, target_kind
         As in `streamlearn.open_stream`; for pairs the target needs no name.
 
     Examples
@@ -152,6 +160,7 @@ class IterableSource(Source):
         rows: Iterable[Any],
         *,
         target: Hashable | None = None,
+        event_time: Hashable | None = None,
         schema: Schema | None = None,
         kinds: Mapping[Hashable, Kind] | None = None,
         target_kind: Kind | None = None,
@@ -171,11 +180,14 @@ class IterableSource(Source):
             self.schema = with_target_kind(schema, target_kind)
         elif self._pairs:
             floats = any(isinstance(y, float) for _, y in first)
-            self.schema = _with_target(Schema.infer([x for x, _ in first], kinds=kinds), target, target_kind, floats)
+            inferred = Schema.infer([x for x, _ in first], kinds=kinds, event_time=event_time)
+            self.schema = _with_target(inferred, target, target_kind, floats)
         else:
             names = list(first[0]) if isinstance(first[0], Mapping) else []
             target = choose_target(target, names, "the rows")
-            self.schema = Schema.infer(first, target=target, kinds=kinds, target_kind=target_kind)
+            self.schema = Schema.infer(
+                first, target=target, kinds=kinds, target_kind=target_kind, event_time=event_time
+            )
 
     def poll(self, max_rows: int = ROWS_PER_BATCH, timeout: float = 0.0) -> Batch | None:
         rows = list(itertools.islice(self._rows, max_rows))
@@ -211,4 +223,4 @@ def _with_target(schema: Schema, target: Hashable | None, target_kind: Kind | No
     if target is None and "y" not in schema.names:
         target = "y"
     kind: Kind = target_kind or ("numeric" if floats else "nominal")
-    return Schema(schema.fields, target=target, target_kind=kind)
+    return Schema(schema.fields, target=target, target_kind=kind, event_time=schema.event_time)

@@ -1,4 +1,4 @@
-"""Constructor parameters: their checks (a refusal names the parameter and what it accepts), and what they are set to."""
+"""Constructor parameters: their checks, which name the parameter and what it accepts, and what they are set to."""
 
 from __future__ import annotations
 
@@ -46,18 +46,6 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-
-
-def check_flag(name: str, value: Any) -> None:
-    """Refuse a parameter that is neither True nor False.
-
-    Raises
-    ------
-    OptionError
-        The message names the parameter.
-    """
-    if not isinstance(value, bool):
-        raise OptionError(f"{name} must be True or False, got {value!r}")
 
 
 def parameters_of(made: Any) -> dict[str, Any]:

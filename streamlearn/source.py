@@ -118,6 +118,7 @@ def open_stream(
     what: Any,
     *,
     target: Hashable | None = None,
+    event_time: Hashable | None = None,
     schema: Schema | None = None,
     kinds: Mapping[Hashable, Kind] | None = None,
     target_kind: Kind | None = None,
@@ -137,6 +138,8 @@ def open_stream(
     target
         The target column; by default the catalogue's, an ARFF file's last attribute, or a column called ``target``
         or ``class``.
+    event_time
+        The column that says when a row happened: times, or seconds since the epoch. It is no feature then.
     schema
         The schema to encode by; by default it is inferred from the first rows.
     kinds
@@ -167,6 +170,8 @@ def open_stream(
     if isinstance(what, Source):
         return what
     given: dict[str, Any] = {"target": target, "schema": schema, "kinds": kinds, "target_kind": target_kind}
+    if event_time is not None:
+        given["event_time"] = event_time
     if isinstance(what, str) and is_synthetic(what):
         return _synthetic(what, {**given, "format": format, "options": options})
     if isinstance(what, (str, PathLike)):

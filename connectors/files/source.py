@@ -28,7 +28,7 @@ class FileSource(Source):
     ----------
     path
         A name of the catalogue, or a path to CSV, JSON lines, Parquet, Arrow IPC or ARFF, also compressed.
-    target, schema, kinds, target_kind, format, options
+    target, event_time, schema, kinds, target_kind, format, options
         As in `streamlearn.open_stream`.
 
     Raises
@@ -48,6 +48,7 @@ class FileSource(Source):
         path: str | PathLike[str],
         *,
         target: Hashable | None = None,
+        event_time: Hashable | None = None,
         schema: Schema | None = None,
         kinds: Mapping[Hashable, Kind] | None = None,
         target_kind: Kind | None = None,
@@ -67,7 +68,7 @@ class FileSource(Source):
         self._pending: pa.RecordBatch | None = None  # read ahead to infer the schema, not handed out yet
         self._next = 0
         try:
-            self.schema = self._schema(str(path), target, schema, kinds, target_kind)
+            self.schema = self._schema(str(path), target, event_time, schema, kinds, target_kind)
         except BaseException:
             self._reader.close()
             raise
@@ -81,6 +82,7 @@ class FileSource(Source):
         self,
         name: str,
         target: Hashable | None,
+        event_time: Hashable | None,
         schema: Schema | None,
         kinds: Mapping[Hashable, Kind] | None,
         target_kind: Kind | None,
@@ -97,7 +99,7 @@ class FileSource(Source):
         if first is None:
             first = pa.RecordBatch.from_pylist([], schema=self._reader.schema)
         try:
-            inferred = Schema.infer(first, target=target, kinds=kinds, target_kind=target_kind)
+            inferred = Schema.infer(first, target=target, kinds=kinds, target_kind=target_kind, event_time=event_time)
         except SchemaError as error:
             raise InputError(f"{self._path}: {error}") from None
         if target_kind == "nominal" and not pa.types.is_dictionary(first.schema.field(target).type):

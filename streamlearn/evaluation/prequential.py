@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
-import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -17,55 +16,20 @@ from ..batch import Batch
 from ..compiled import is_compiled
 from ..errors import OptionError
 from ..learner import Learner
+from ..parameters import check_range
 from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
 from ..work import test_then_train
+from .contestant import Contestant
 from .disagreements import Disagreements
+from .folds import Folds
+from .labels import LateLabels, Step, parse_delay
 from .metrics import DEFAULT_METRICS, ClassificationMetrics, RegressionMetrics, Task, check_metrics, needs_proba
 from .progress import Progress
-from .result import Result, Run
+from .queries import Query, make_query
+from .result import Result
 
 ROWS_TO_START_WITH = 2  # enough to bring every kernel of a learner into memory
-
-
-@dataclass(kw_only=True)
-class _Contestant:
-    """One learner with one seed, on its way through the stream."""
-
-    label: str
-    seed: int | None
-    learner: Learner
-    metrics: ClassificationMetrics | RegressionMetrics
-    wall: float = 0.0
-    cpu: float = 0.0
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def take(self, batch: Batch, proba: bool) -> np.ndarray:
-        """Test, train and measure on one batch; the predictions."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        outputs = self.learner.process(batch, proba=proba)
-        if isinstance(self.metrics, ClassificationMetrics):
-            self.metrics.update(self.learner.targets(batch), outputs.prediction, batch.weight, outputs.proba)
-        else:
-            self.metrics.update(self.learner.targets(batch), outputs.prediction, batch.weight)
-        self.wall += time.perf_counter() - wall
-        self.cpu += time.process_time() - cpu
-        return outputs.prediction
-
-    def run(self, schema: Schema) -> Run:
-        """What came of it."""
-        return Run.measured(
-            self.metrics,
-            label=self.label,
-            classes=schema.classes if self.learner.task == "classification" else None,
-            params={name: _as_json(value) for name, value in self.learner.params.items()},
-            seed=self.seed,
-            wall_seconds=self.wall,
-            cpu_seconds=self.cpu,
-            model_bytes=self.learner.nbytes or None,
-            peak_rss_bytes=_peak_rss(),
-            inspection=self.learner.summary(),
-        )
 
 
 def evaluate(
@@ -78,7 +42,14 @@ def evaluate(
     every: int | None = None,
     seeds: Sequence[int] | None = None,
     limit: int | None = None,
+    delay: int | str | timedelta | None = None,
+    labels: float = 1.0,
+    query: str | Query | None = None,
+    folds: int | None = None,
+    fold_mode: str = "cross-validation",
+    seed: int = 0,
     target: Hashable | None = None,
+    event_time: Hashable | None = None,
     schema: Schema | None = None,
     kinds: Mapping[Hashable, Kind] | None = None,
     format: str | None = None,
@@ -110,7 +81,24 @@ def evaluate(
         Seeds for learners that take one; the result then has mean and standard deviation.
     limit : int, optional
         Rows after which to stop.
-    target, schema, kinds, format
+    delay
+        When labels come: so many rows after theirs (the label of row i is there before row i + delay is predicted); a
+        time, such as ``"5min"`` or a `timedelta`, after their row's event time; or ``"stream"``, when the stream's rows
+        say. The prediction that counts is the one made when the row came. At the end of the stream all labels come.
+    labels : float
+        The share of rows whose labels the learners are given, drawn at random; all rows are measured.
+    query
+        Which labels to ask for, instead: ``"random"``, ``"fixed_uncertainty"``, ``"variable_uncertainty"`` or
+        ``"randomised_uncertainty"`` with a ``budget`` (see `streamlearn.evaluation.queries`); each learner asks for its
+        own. All rows are measured.
+    folds : int, optional
+        Evaluate so many models of each learner, each taught and tested on its own share of the rows; the result then
+        has mean and standard deviation.
+    fold_mode : "cross-validation", "split" or "bootstrap"
+        How the rows are shared out, see `streamlearn.evaluation.folds`.
+    seed
+        Of the draws of labels and folds.
+    target, event_time, schema, kinds, format
         As in `open_stream`.
     progress
         Whether to show progress on stderr: a bar on a terminal, else plain lines.
@@ -142,54 +130,129 @@ def evaluate(
     wanted = check_metrics(DEFAULT_METRICS[task] if metrics is None else metrics, task)
     if limit is not None and limit < 1:
         raise OptionError(f"limit must be at least 1, got {limit}")
+    wait = parse_delay(delay)
+    strategy = None if query is None else make_query(query)
+    check_range("labels", labels, 0, 1)
+    if strategy is not None and (labels < 1.0 or folds is not None or task == "regression"):
+        raise OptionError("query is for classifiers, and goes without labels and without folds")
+    shares = None if folds is None else Folds(folds, fold_mode, seed)
     target_kind: Kind = "nominal" if task == "classification" else "numeric"
-    source = open_stream(stream, target=target, schema=schema, kinds=kinds, target_kind=target_kind, format=format)
+    source = open_stream(
+        stream,
+        target=target,
+        event_time=event_time,
+        schema=schema,
+        kinds=kinds,
+        target_kind=target_kind,
+        format=format,
+    )
     settings: dict[str, Any] = {"metrics": wanted, "window": window, "fading": fading, "every": every}
 
-    def start(label: str, learner: Learner, seed: int | None) -> _Contestant:
+    def measures() -> ClassificationMetrics | RegressionMetrics:
         if task == "regression":
-            return _Contestant(label=label, seed=seed, learner=learner, metrics=RegressionMetrics(**settings))
-        classes = source.schema.classes
-        measured = ClassificationMetrics(**settings, declared=source.schema.classes_declared, n_classes=len(classes))
-        return _Contestant(label=label, seed=seed, learner=learner, metrics=measured)
+            return RegressionMetrics(**settings)
+        known = source.schema
+        return ClassificationMetrics(**settings, declared=known.classes_declared, n_classes=len(known.classes))
 
-    contestants = [start(label, *seeded) for label, learner in named.items() for seeded in _seeded(learner, seeds)]
-    pairs = Disagreements([(contestant.label, contestant.seed) for contestant in contestants])
+    contestants = [
+        Contestant(
+            label=label,
+            seed=own,
+            fold=fold,
+            learner=learner if fold in (None, 0) else learner.clone(),
+            metrics=measures(),
+            proba=needs_proba(wanted),
+            query=None if strategy is None else make_query(strategy),
+        )
+        for label, given in named.items()
+        for learner, own in _seeded(given, seeds)
+        for fold in ([None] if folds is None else range(folds))
+    ]
+    pairs = {
+        fold: Disagreements([(c.label, c.seed) for c in contestants if c.fold == fold])
+        for fold in dict.fromkeys(c.fold for c in contestants)
+    }
+    at_once = wait is None and labels == 1.0 and strategy is None and shares is None
+    flow = None if at_once else _Flow(LateLabels(wait), labels, shares, np.random.default_rng([seed, 1]))
     rows = source.rows if limit is None or source.rows is None else min(limit, source.rows)
     with Progress(source.name, rows, enabled=progress) as shown:
-        _walk(source, contestants, pairs, needs_proba(wanted), limit, shown)
+        _walk(source, contestants, pairs, flow, limit, shown)
     return Result(
         stream=source.name,
         task=task,
-        runs=[contestant.run(source.schema) for contestant in contestants],
-        settings={"window": window, "fading": fading, "every": every, "limit": limit},
+        runs=[
+            contestant.run(source.schema, learned_all=labels == 1.0 and strategy is None and shares is None)
+            for contestant in contestants
+        ],
+        settings={
+            "window": window,
+            "fading": fading,
+            "every": every,
+            "limit": limit,
+            "delay": None if wait is None else str(delay),
+            "labels": None if labels == 1.0 else labels,
+            "query": None if strategy is None else repr(strategy),
+            "folds": folds,
+            "fold_mode": None if folds is None else fold_mode,
+            "seed": None if labels == 1.0 and folds is None else seed,
+        },
         drifts=[{"row": drift.row, "width": drift.width} for drift in source.drifts],
-        disagreements=pairs.counts() if task == "classification" else [],
+        disagreements=[entry for counts in pairs.values() for entry in counts.counts()]
+        if task == "classification"
+        else [],
     )
+
+
+@dataclass(slots=True)
+class _Flow:
+    """How labels reach the learners, where not all of them come at once and to all."""
+
+    late: LateLabels
+    labels: float
+    shares: Folds | None
+    random: np.random.Generator
+
+    def take(self, batch: Batch) -> Step:
+        n = len(batch)
+        teach, test = (np.ones((n, 1)), np.ones((n, 1), bool)) if self.shares is None else self.shares.draw(n)
+        if self.labels < 1.0:
+            teach = teach * (self.random.random(n) < self.labels)[:, np.newaxis]
+        return self.late.take(batch, teach, test)
 
 
 def _walk(
     source: Source,
-    contestants: list[_Contestant],
-    pairs: Disagreements,
-    proba: bool,
+    contestants: list[Contestant],
+    pairs: Mapping[int | None, Disagreements],
+    flow: _Flow | None,
     limit: int | None,
     progress: Progress,
 ) -> None:
+    def count(found: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        if contestants[0].learner.task == "classification":
+            for fold, disagreements in pairs.items():
+                of_fold = [each for each, contestant in zip(found, contestants, strict=True) if contestant.fold == fold]
+                disagreements.update(of_fold[0][0], [prediction for _, prediction in of_fold])
+
     started = False
     for batch in source.batches(ROWS_PER_BATCH, limit=limit):
         if not started:
             started = True
-            _bring_in_kernels(contestants, batch, proba, progress)
-        predictions = [contestant.take(batch, proba) for contestant in contestants]
-        if contestants[0].learner.task == "classification":
-            pairs.update(contestants[0].learner.targets(batch), predictions)
+            _bring_in_kernels(contestants, batch, progress)
+        if flow is None:
+            count([contestant.take(batch) for contestant in contestants])
+        else:
+            step = flow.take(batch)
+            count([contestant.take_step(step) for contestant in contestants])
         first = contestants[0].metrics
         name = first.metrics[0]
         progress.advance(len(batch), name, first.values("window")[name])
+    if flow is not None:
+        for step in flow.late.finish():
+            count([contestant.take_step(step) for contestant in contestants])
 
 
-def _bring_in_kernels(contestants: list[_Contestant], batch: Batch, proba: bool, progress: Progress) -> None:
+def _bring_in_kernels(contestants: list[Contestant], batch: Batch, progress: Progress) -> None:
     """Compile or load each learner's kernels on clones and a few rows, so that the times show the work alone."""
     few = batch.slice(0, ROWS_TO_START_WITH)
     for contestant in contestants:
@@ -199,7 +262,7 @@ def _bring_in_kernels(contestants: list[_Contestant], batch: Batch, proba: bool,
             if not is_compiled(type(core)._advance):
                 progress.say(f"compiling {contestant.label} (once; kept on disk)")
             twin = learner.clone()
-            outputs = twin.process(few, test_then_train(len(few)), proba=proba)
+            outputs = twin.process(few, test_then_train(len(few)), proba=contestant.proba)
             scratch = type(contestant.metrics)(metrics=contestant.metrics.metrics)
             extra = (outputs.proba,) if isinstance(scratch, ClassificationMetrics) else ()
             scratch.update(twin.targets(few), outputs.prediction, few.weight, *extra)
@@ -239,19 +302,3 @@ def _seeded(learner: Learner, seeds: Sequence[int] | None) -> list[tuple[Learner
             return [(learner, getattr(learner, "seed", None))]
         return [(learner.clone({"model": model.clone({"seed": seed})}), seed) for seed in seeds]
     return [(learner.clone({"seed": seed}), seed) for seed in seeds]
-
-
-def _as_json(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return [_as_json(part) for part in value] if isinstance(value, (list, tuple)) else repr(value)
-
-
-def _peak_rss() -> int | None:
-    """The most memory that the process held, in bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)

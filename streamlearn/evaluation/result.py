@@ -51,6 +51,10 @@ class Run:
         The learner's parameters, as JSON can hold them.
     seed
         None for a learner without randomness.
+    fold
+        Which model of a distributed validation; None if there was one model only.
+    learned
+        Labels that the learner was given, where it was not given all of them.
     rows, labelled, unpredicted
         Rows of the stream, those with a label, and labelled ones for which the learner had no prediction.
     cumulative, window, fading
@@ -74,6 +78,8 @@ class Run:
     label: str
     params: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    fold: int | None = None
+    learned: int | None = None
     rows: int
     labelled: int
     unpredicted: int = 0
@@ -140,9 +146,9 @@ def aggregate(runs: Iterable[Run]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Keys ``learner``, ``seeds`` (number of runs), ``rows``, ``unpredicted``; for each metric ``<metric>``,
-        ``<metric>_window`` and ``<metric>_fading``, and with several seeds ``<metric>_std`` (sample standard deviation
-        of the cumulative metric); ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``,
+        Keys ``learner``, ``seeds`` and ``folds`` (how many; a run for each combination), ``rows``, ``unpredicted``; for
+        each metric ``<metric>``, ``<metric>_window`` and ``<metric>_fading``, and with several runs ``<metric>_std``
+        (sample standard deviation of the cumulative metric); ``learned``, where not all labels were given; ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``,
         ``peak_rss_bytes`` (the largest); and the learner's inspection. Numbers other than counts are means.
     """
     by_label: dict[str, list[Run]] = {}
@@ -154,7 +160,8 @@ def aggregate(runs: Iterable[Run]) -> list[dict[str, Any]]:
 def _aggregate_one(label: str, runs: list[Run]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "learner": label,
-        "seeds": len(runs),
+        "seeds": len({run.seed for run in runs}),
+        "folds": len({run.fold for run in runs}),
         "rows": runs[0].rows,
         "unpredicted": _mean([run.unpredicted for run in runs]),
     }
@@ -164,6 +171,8 @@ def _aggregate_one(label: str, runs: list[Run]) -> dict[str, Any]:
             entry[f"{name}_std"] = float(np.std([run.cumulative[name] for run in runs], ddof=1))
         entry[name + SUFFIX["window"]] = _mean([run.window[name] for run in runs])
         entry[name + SUFFIX["fading"]] = _mean([run.fading[name] for run in runs])
+    if runs[0].learned is not None:
+        entry["learned"] = _mean([run.learned for run in runs])
     for name in ("wall_seconds", "cpu_seconds", "rows_per_second", "model_bytes"):
         entry[name] = _mean([getattr(run, name) for run in runs])
     peaks = [run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None]
@@ -275,14 +284,17 @@ class Result:
         return ", ".join([f"{self.stream}: {rows:,} rows", *settings])
 
     def _notes(self) -> list[str]:
-        seeds = {entry["seeds"] for entry in self.summary}
+        several = [name for name in ("seeds", "folds") if any(entry[name] > 1 for entry in self.summary)]
         notes = []
-        if max(seeds, default=1) > 1:
-            notes.append("Mean ± standard deviation over seeds.")
+        if several:
+            notes.append(f"Mean ± standard deviation over {' and '.join(several)}.")
         for entry in self.summary:
             if entry["unpredicted"] > 1:  # the first row, which nobody can predict, is not worth a note
                 how = "counted as wrong" if self.task == "classification" else "left out of the errors"
                 notes.append(f"{entry['learner']}: no prediction for {entry['unpredicted']:,.6g} rows, {how}.")
+            if "learned" in entry:
+                share = 100.0 * entry["learned"] / max(entry["rows"], 1)
+                notes.append(f"{entry['learner']}: learned {entry['learned']:,.6g} labels, {share:.1f} % of the rows.")
         return notes
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -451,6 +463,8 @@ def summary_columns(result: Result) -> list[Column]:
     columns = [Column("Learner", [entry["learner"] for entry in summary], is_text=True)]
     if any(entry["seeds"] > 1 for entry in summary):
         columns.append(Column("Seeds", [str(entry["seeds"]) for entry in summary]))
+    if any(entry["folds"] > 1 for entry in summary):
+        columns.append(Column("Folds", [str(entry["folds"]) for entry in summary]))
     columns += [_metric_column(name, summary) for name in result.metrics]
     columns.append(Column("Rows/s", [format_count(entry["rows_per_second"]) for entry in summary]))
     columns.append(Column("Model", [format_size(entry["model_bytes"]) for entry in summary]))
@@ -504,6 +518,8 @@ def _run_to_json(run: Run) -> dict[str, Any]:
         "label": run.label,
         "params": run.params,
         "seed": run.seed,
+        "fold": run.fold,
+        "learned": run.learned,
         "rows": run.rows,
         "labelled": run.labelled,
         "unpredicted": run.unpredicted,
