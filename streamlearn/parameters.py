@@ -1,4 +1,4 @@
-"""Constructor parameters: their checks (a refusal names the parameter and what it accepts), and what they are set to."""
+"""Constructor parameters: their checks, whose refusals name the parameter and what it accepts; what they are set to."""
 
 from __future__ import annotations
 

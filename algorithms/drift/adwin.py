@@ -39,11 +39,12 @@ class ADWIN(ValueDetector):
 
     Examples
     --------
-    >>> detector = ADWIN()
+    >>> import streamlearn as sl
+    >>> detector = sl.ADWIN()
     >>> detector.update_many([0.0] * 500 + [1.0] * 500).nonzero()[0]
-    array([511, 543])
+    array([511, 543, 607])
     >>> detector.width, detector.estimation
-    (488, 1.0)
+    (504, 0.9920634920634921)
 
     References
     ----------

@@ -27,9 +27,10 @@ class DDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = DDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()  # the first drift
-    np.int64(328)
+    >>> import streamlearn as sl
+    >>> levels = sl.DDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    324
 
     References
     ----------
@@ -68,9 +69,10 @@ class EDDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = EDDM().update_many([0, 0, 0, 0, 1] * 60 + [0, 1] * 100)
-    >>> levels.argmax()
-    np.int64(337)
+    >>> import streamlearn as sl
+    >>> levels = sl.EDDM().update_many([0, 0, 0, 0, 1] * 60 + [0, 1] * 100)
+    >>> int(levels.argmax())  # the first drift
+    475
 
     References
     ----------
@@ -117,9 +119,10 @@ class RDDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = RDDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(321)
+    >>> import streamlearn as sl
+    >>> levels = sl.RDDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    314
 
     References
     ----------

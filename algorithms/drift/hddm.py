@@ -32,9 +32,10 @@ class HDDM_A(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Examples
     --------
-    >>> levels = HDDM_A().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(328)
+    >>> import streamlearn as sl
+    >>> levels = sl.HDDM_A().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    310
 
     References
     ----------
@@ -88,9 +89,10 @@ class HDDM_W(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Examples
     --------
-    >>> levels = HDDM_W().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(309)
+    >>> import streamlearn as sl
+    >>> levels = sl.HDDM_W().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    320
 
     References
     ----------

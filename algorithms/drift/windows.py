@@ -6,7 +6,6 @@ import math
 from fractions import Fraction
 from functools import cache
 
-import numpy as np
 from river.base import BinaryDriftAndWarningDetector
 
 from streamlearn.detector import ValueDetector
@@ -34,9 +33,10 @@ class STEPD(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = STEPD().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(312)
+    >>> import streamlearn as sl
+    >>> levels = sl.STEPD().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    313
 
     References
     ----------
@@ -91,10 +91,13 @@ class KSWIN(ValueDetector):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import streamlearn as sl
     >>> rng = np.random.default_rng(1)
-    >>> values = np.concatenate([rng.normal(0, 1, 500), rng.normal(0, 4, 200)])
-    >>> KSWIN(alpha=1e-4).update_many(values).argmax()
-    np.int64(532)
+    >>> values = np.concatenate([rng.normal(0, 1, 500), rng.normal(2, 1, 200)])
+    >>> levels = sl.KSWIN(alpha=1e-4).update_many(values)
+    >>> int(levels.argmax())  # the first drift
+    532
 
     References
     ----------
@@ -174,9 +177,10 @@ class SEED(ValueDetector):
 
     Examples
     --------
-    >>> levels = SEED().update_many([0.0] * 500 + [1.0] * 100)
-    >>> levels.argmax()
-    np.int64(511)
+    >>> import streamlearn as sl
+    >>> levels = sl.SEED().update_many([0.0] * 500 + [1.0] * 100)
+    >>> int(levels.argmax())  # the first drift
+    511
 
     References
     ----------
