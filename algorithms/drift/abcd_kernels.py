@@ -290,6 +290,8 @@ def abcd(monitor: int, signal: int) -> int:
                 return REFUSED
         if numbers[LEVEL] == DRIFT:
             start_from_the_change(rows, numbers, n_min)
+            if numbers[TRAINING] == n_min:
+                train(rows[:n_min], normalize, scale, mean, components)
         level = IN_CONTROL
         if numbers[TRAINING] < n_min:
             rows[int(numbers[TRAINING])] = values[i]

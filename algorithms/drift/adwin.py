@@ -99,7 +99,7 @@ class ADWIN(ValueDetector):
 
     @property
     def variance(self) -> float:
-        """Variance of the window, 0 while it is empty."""
+        """Variance of the window, 0 while it is empty (River gives the sum of squares under this name)."""
         return float(self._arrays.window[0, VARIANCE]) / max(self.width, 1)
 
     @property
