@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import river.base
@@ -261,7 +261,7 @@ class ValueDetector(Detector):
     def __init__(self) -> None:
         super().__init__()
         value = np.zeros((1, 1))
-        self._value = memoryview(value.reshape(1))  # quicker than the array, and takes nothing but numbers
+        self._value: Any = memoryview(cast(Any, value.reshape(1)))  # quicker than the array; takes only numbers
         self._signal = make_signal(SignalArrays(value, np.zeros(1, np.uint8)))
         self._set(self._allocate(1))
 

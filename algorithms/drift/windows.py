@@ -13,7 +13,7 @@ from streamlearn.detector_kernels import MonitorArrays
 from streamlearn.errors import OptionError, StateError
 from streamlearn.parameters import check_range
 
-from . import window_kernels
+from . import kernels, window_kernels
 from .check import check_whole
 
 
@@ -125,7 +125,7 @@ class KSWIN(ValueDetector):
         return (4, self.window_size)  # the values, in order; them, shuffled; the two samples
 
     def _check(self, arrays: MonitorArrays) -> None:
-        check_whole(arrays.numbers, window_kernels.N, 0, self.window_size)
+        check_whole(arrays.numbers, kernels.N, 0, self.window_size)
         if not arrays.random.any():
             raise StateError("array 'random' is no generator: it is all zeros")
 
