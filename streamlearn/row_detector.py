@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .detector import Detector
-from .detector_kernels import DRIFT, SignalArrays, make_signal, signal_address
+from .detector_kernels import DRIFT, LARGEST, SignalArrays, make_signal, signal_address
 from .errors import InputError, SchemaError, StateError
 from .schema import Schema
 
@@ -17,7 +17,7 @@ from .schema import Schema
 class RowDetector(Detector):
     """Base of detectors of rows of numbers.
 
-    The fields are fixed by the first rows; a later row has all of them and no others, each a finite number.
+    The fields are fixed by the first rows; a later row has all of them and no others, each a number within ±1e60.
     """
 
     accepts: ClassVar[str] = "rows"
@@ -46,10 +46,10 @@ class RowDetector(Detector):
         Raises
         ------
         InputError
-            If a field is unknown, missing, or not a finite number; the message names it, and the row is not taken in.
+            If a field is unknown, missing, or not such a number; the message names it, and the row is not taken in.
         """
         if not isinstance(x, Mapping):
-            self.update_many(np.asarray(x, np.float64).reshape(1, -1))
+            self.update_many([x])
         elif self._encode is not None and self._encode(x) and (level := self._step()) <= DRIFT:
             self._level = level
         else:
@@ -57,7 +57,10 @@ class RowDetector(Detector):
 
     def _rows(self, values: Any) -> np.ndarray:
         if isinstance(values, (list, tuple)) and not (values and isinstance(values[0], Mapping)):
-            values = np.array(values, np.float64, ndmin=2) if values else np.empty((0, self._n_fields))
+            try:
+                values = np.array(values, np.float64).reshape(len(values), -1 if values else self._n_fields)
+            except (TypeError, ValueError):
+                raise InputError(f"{type(self).__name__}: rows must be dicts or equally long rows of numbers") from None
         if self._schema is None and len(values) == 0:
             return np.empty((0, 0))
         schema = self._schema or Schema.infer(values, target_kind="numeric", unknown="error")
@@ -66,11 +69,13 @@ class RowDetector(Detector):
             what = f"field {nominal[0]!r} has categories" if nominal else "there are no fields"
             raise InputError(f"{type(self).__name__}: rows must consist of numbers, but {what}")
         X = np.ascontiguousarray(schema.encode(values, grow=False).X)
-        good = np.isfinite(X)
+        good = np.abs(X) <= LARGEST
         if not good.all():
             i, j = np.argwhere(~good)[0]
             name = schema.fields[j].name
-            raise InputError(f"{type(self).__name__}: row {i}: {name!r} must be a finite number, got {float(X[i, j])}")
+            raise InputError(
+                f"{type(self).__name__}: row {i}: {name!r} must be a number within ±{LARGEST:g}, got {X[i, j]}"
+            )
         self._schema = schema
         return X
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamlearn.compiled import address_of, by_address, inlined, kernel, struct, undivided
-from streamlearn.detector_kernels import DETECTIONS, DRIFT, IN_CONTROL, LEVEL, REFUSED, WARNING, signal_at
+from streamlearn.detector_kernels import DETECTIONS, DRIFT, IN_CONTROL, LARGEST, LEVEL, REFUSED, WARNING, signal_at
 
 DELTA_DRIFT, DELTA_WARN, N_MIN, N_SPLITS, LOSS_RANGE, MAX_SIZE, NORMALIZE, SUBSPACE = range(8)
 """Places in ``options``."""
@@ -19,7 +19,6 @@ the rows since the change, its chance and its severity."""
 N_NUMBERS = 7
 BORDER = 30
 """Rows that a side of a split has at least, as in the authors' program."""
-LIMIT = 1e150  # squares of greater numbers would overflow
 SWEEPS = 30  # Jacobi's method needs some 8
 
 
@@ -286,7 +285,7 @@ def abcd(monitor: int, signal: int) -> int:
     level = IN_CONTROL
     for i in range(len(values)):
         for j in range(values.shape[1]):
-            if not abs(values[i, j]) <= LIMIT:
+            if not abs(values[i, j]) <= LARGEST:
                 return REFUSED
         if numbers[LEVEL] == DRIFT:
             start_from_the_change(rows, numbers, n_min)

@@ -97,7 +97,7 @@ class KSWIN(ValueDetector):
     >>> values = np.concatenate([rng.normal(0, 1, 500), rng.normal(2, 1, 200)])
     >>> levels = sl.KSWIN(alpha=1e-4).update_many(values)
     >>> int(levels.argmax())  # the first drift
-    532
+    526
 
     References
     ----------

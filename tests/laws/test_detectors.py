@@ -118,6 +118,16 @@ def test_every_detector_sees_drift_and_goes_on(make: Maker) -> None:
     assert detector.n_detections == (levels == 2).sum()
 
 
+def test_the_greatest_values_leave_a_state_that_can_be_restored(make: Maker) -> None:
+    detector = make()
+    extreme = [-1e60, 1e60] if detector.accepts in ("real", "rows") else [0.0, 1.0]
+    values: Any = np.repeat(extreme * 20, 50)
+    detector.update_many(np.column_stack([values, -values, values]) if detector.accepts == "rows" else values)
+    other = make()
+    other.restore(detector.state())
+    assert same(other.state(), detector.state())
+
+
 def test_state_is_bounded(make: Maker) -> None:
     detector = make()
     values = values_for(detector, 3000)
@@ -150,13 +160,13 @@ def test_bad_values_are_refused_and_nothing_is_taken_in(make: Maker) -> None:
     good = values_for(detector, 50)
     detector.update_many(good)
     before = detector.state()
-    bad: list[Any] = [math.nan, math.inf, -math.inf, None, "much"]
+    bad: list[Any] = [math.nan, math.inf, -math.inf, None, "much", 1e200]
     if detector.accepts != "real":
         bad.append(2.0)
     if detector.accepts == "binary":
         bad.append(0.5)
     if detector.accepts == "rows":
-        bad = [{**good[0], "b": value} for value in bad[:5]]
+        bad = [{**good[0], "b": value} for value in bad[:6]]
     for value in bad:
         with pytest.raises(sl.InputError):
             detector.update(value)
