@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import river.drift
+import river.drift.binary
 import river.tree
 from naive import drift as naive
 from naive.adwin import NaiveADWIN
@@ -364,6 +365,29 @@ def test_rivers_models_take_our_detectors() -> None:
         for model in made:
             model.learn_one(x, y)
     assert all(model.drift_detector.n_detections > 0 for model in made)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda: sl.HDDM_A(), river.drift.binary.HDDMA),
+        (lambda: sl.HDDM_A(two_sided_test=True), lambda: river.drift.binary.HDDMA(two_sided_test=True)),
+        (lambda: sl.DDM(warm_start=32), river.drift.binary.DDM),
+        (lambda: sl.PageHinkley(min_instances=31), river.drift.PageHinkley),
+    ],
+    ids=["HDDM_A", "HDDM_A-two-sided", "DDM", "PageHinkley"],
+)
+def test_alarms_are_rivers(ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:
+    alarms = 0
+    for seed in range(8):
+        values, other = errors(np.random.default_rng(seed)), theirs()
+        expected = []
+        for x in values.astype(int).tolist():
+            other.update(x)
+            expected.append(other.drift_detected)
+        assert (ours().update_many(values) == 2).tolist() == expected
+        alarms += sum(expected)
+    assert alarms > 0
 
 
 def test_adwin_has_rivers_figures() -> None:

@@ -19,7 +19,8 @@ class HDDM_A(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
     """Drift where the mean since the start leaves the mean up to its best cut, by Hoeffding's bound.
 
     Needs no assumption about the values but their range, and suits abrupt drift. Its alarms are MOA's, of which the
-    defaults are ``two_sided_test=True, on_decrease="restart"``. River calls it ``HDDMA``.
+    defaults are ``two_sided_test=True, on_decrease="restart"``. River's ``HDDMA``
+    gives the same alarms.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class HDDM_W(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Newer values weigh more, which suits gradual drift. Its alarms are MOA's. With ``two_sided_test`` it takes the
     highest lower bound from minus infinity, as the paper and River do; MOA's starts at the least positive number.
-    River calls it ``HDDMW``.
+    River's ``HDDMW`` takes the first value's weight as an update, so that its bounds are a little narrower.
 
     Parameters
     ----------
