@@ -18,9 +18,9 @@ MODES = ("down", "both", "up")
 class PageHinkley(ValueDetector):
     """Page-Hinkley test: drift where the summed deviations from the mean leave their extreme.
 
-    With ``mode="up"`` its alarms are those of MOA's newest source; the MOA in CapyMOA 0.15.1 compares the sum itself
-    with the threshold, not its rise above the minimum. River's class of this name waits for one value more, and starts the extreme
-    of falls at -1.
+    With ``mode="up"`` it is the test of MOA's later source; the MOA in CapyMOA 0.15.1 compares the sum itself with the
+    threshold, not its rise above the minimum. River's class of this name waits for one value more, and starts the
+    extreme of falls at -1.
 
     Parameters
     ----------

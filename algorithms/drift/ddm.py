@@ -16,8 +16,8 @@ from .check import check_whole
 class DDM(ValueDetector, BinaryDriftAndWarningDetector):
     """Drift Detection Method: drift where the error rate is too far above its minimum.
 
-    Its alarms are MOA's. River's class of this name begins to look two values later: it is this one with a ``warm_start``
-    that is greater by 2.
+    Its alarms are MOA's. River's class of this name begins to look two values later: it is this one with a
+    ``warm_start`` that is greater by 2.
 
     Parameters
     ----------

@@ -19,8 +19,7 @@ class HDDM_A(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
     """Drift where the mean since the start leaves the mean up to its best cut, by Hoeffding's bound.
 
     Needs no assumption about the values but their range, and suits abrupt drift. Its alarms are MOA's, of which the
-    defaults are ``two_sided_test=True, on_decrease="restart"``. River's ``HDDMA``
-    gives the same alarms.
+    defaults are ``two_sided_test=True, on_decrease="restart"``; River's ``HDDMA`` gives the same alarms as this one.
 
     Parameters
     ----------
