@@ -31,8 +31,10 @@ def adwin_size(rows: int = ROWS, max_buckets: int = MAX_BUCKETS) -> int:
 
 def adwin_is_sound(pool: np.ndarray, max_buckets: int = MAX_BUCKETS) -> bool:
     """Whether kernels can follow what restored rows ``[P, adwin_size]`` say without leaving them."""
-    rows, rest = divmod(pool.shape[-1] - HEADER, adwin_size(1, max_buckets) - HEADER)
-    if pool.dtype != np.float64 or pool.ndim != 2 or rows < 1 or rest or not np.isfinite(pool).all():
+    if pool.dtype != np.float64 or pool.ndim != 2 or not np.isfinite(pool).all():
+        return False
+    rows, rest = divmod(pool.shape[1] - HEADER, adwin_size(1, max_buckets) - HEADER)
+    if rows < 1 or rest:
         return False
     counts = pool[:, HEADER : HEADER + rows]
     used = counts > 0.0
