@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import river.base
@@ -16,6 +16,7 @@ from .detector_kernels import (
     DETECTIONS,
     DRIFT,
     IN_CONTROL,
+    LARGEST,
     LEVEL,
     N_COMMON,
     N_COMMON_OPTIONS,
@@ -241,7 +242,7 @@ class Detector(river.base.DriftDetector):
         self.restore(pickled["state"])
 
 
-_ACCEPTED = {"binary": "0 or 1", "unit": "a number from 0 to 1", "real": "a finite number"}
+_ACCEPTED = {"binary": "0 or 1", "unit": "a number from 0 to 1", "real": f"a number within ±{LARGEST:g}"}
 
 
 class ValueDetector(Detector):
@@ -252,7 +253,7 @@ class ValueDetector(Detector):
     """
 
     accepts: ClassVar[Literal["binary", "unit", "real"]] = "real"
-    """Values: 0 and 1 only (errors), numbers from 0 to 1, or all finite numbers."""
+    """Values: 0 and 1 only (errors), numbers from 0 to 1, or all numbers within ±1e60."""
     _size: ClassVar[int] = N_COMMON
     _arrays_type = MonitorArrays
     _pack = staticmethod(make_monitor)
@@ -261,7 +262,7 @@ class ValueDetector(Detector):
     def __init__(self) -> None:
         super().__init__()
         value = np.zeros((1, 1))
-        self._value = memoryview(value.reshape(1))  # quicker than the array, and takes nothing but numbers
+        self._value: Any = memoryview(cast(Any, value.reshape(1)))  # quicker than the array; takes only numbers
         self._signal = make_signal(SignalArrays(value, np.zeros(1, np.uint8)))
         self._set(self._allocate(1))
 
@@ -274,9 +275,8 @@ class ValueDetector(Detector):
         return (0, 0)
 
     def _options(self) -> list[float]:
-        limit = np.finfo(np.float64).max if self.accepts == "real" else 1.0
-        low = -limit if self.accepts == "real" else 0.0
-        return [low, limit, float(self.accepts == "binary"), *map(float, self._parameters())]
+        low, high = (-LARGEST, LARGEST) if self.accepts == "real" else (0.0, 1.0)
+        return [low, high, float(self.accepts == "binary"), *map(float, self._parameters())]
 
     def _layout(self, width: int) -> Layout:
         return {

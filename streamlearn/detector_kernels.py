@@ -17,6 +17,8 @@ REFUSED = 3
 LOW, HIGH, WHOLE = 0, 1, 2
 """Places in ``options``: the least and the greatest value, and whether values must be whole numbers."""
 N_COMMON_OPTIONS = 3
+LARGEST = 1e60
+"""Greatest number that any detector accepts: squares of sums stay finite, and so does every state."""
 LEVEL, DETECTIONS = 0, 1
 """Places in ``numbers``: the level after the last value, and how many drifts there were so far."""
 N_COMMON = 2

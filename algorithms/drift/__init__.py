@@ -1,5 +1,6 @@
 """Detectors of drift: has the stream of values, errors or rows changed?"""
 
+from .abcd import ABCD
 from .adwin import ADWIN
 from .charts import CUSUM, EWMAChart, GeometricMovingAverage, PageHinkley
 from .ddm import DDM, EDDM, RDDM
@@ -7,6 +8,7 @@ from .hddm import HDDM_A, HDDM_W
 from .windows import KSWIN, SEED, STEPD
 
 __all__ = [
+    "ABCD",
     "ADWIN",
     "CUSUM",
     "DDM",

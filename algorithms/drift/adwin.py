@@ -39,11 +39,12 @@ class ADWIN(ValueDetector):
 
     Examples
     --------
-    >>> detector = ADWIN()
+    >>> import streamlearn as sl
+    >>> detector = sl.ADWIN()
     >>> detector.update_many([0.0] * 500 + [1.0] * 500).nonzero()[0]
-    array([511, 543])
+    array([511, 543, 607])
     >>> detector.width, detector.estimation
-    (488, 1.0)
+    (504, 0.9920634920634921)
 
     References
     ----------
@@ -98,7 +99,7 @@ class ADWIN(ValueDetector):
 
     @property
     def variance(self) -> float:
-        """Variance of the window, 0 while it is empty."""
+        """Variance of the window, 0 while it is empty (River gives the sum of squares under this name)."""
         return float(self._arrays.window[0, VARIANCE]) / max(self.width, 1)
 
     @property

@@ -31,8 +31,10 @@ def adwin_size(rows: int = ROWS, max_buckets: int = MAX_BUCKETS) -> int:
 
 def adwin_is_sound(pool: np.ndarray, max_buckets: int = MAX_BUCKETS) -> bool:
     """Whether kernels can follow what restored rows ``[P, adwin_size]`` say without leaving them."""
-    rows, rest = divmod(pool.shape[-1] - HEADER, adwin_size(1, max_buckets) - HEADER)
-    if pool.dtype != np.float64 or pool.ndim != 2 or rows < 1 or rest or not np.isfinite(pool).all():
+    if pool.dtype != np.float64 or pool.ndim != 2 or not np.isfinite(pool).all():
+        return False
+    rows, rest = divmod(pool.shape[1] - HEADER, adwin_size(1, max_buckets) - HEADER)
+    if rows < 1 or rest:
         return False
     counts = pool[:, HEADER : HEADER + rows]
     used = counts > 0.0
@@ -162,6 +164,7 @@ def _differs(a: np.ndarray, delta: float, rows: int, max_buckets: int, min_windo
     n0, u0, n1, u1 = 0.0, 0.0, a[WIDTH], a[TOTAL]
     confidence = math.log(2.0 * math.log(a[WIDTH]) / delta)
     variance = a[VARIANCE] / a[WIDTH]
+    nearly = 1.999 * variance * confidence
     top = int(a[TOP])
     n = 2.0**top
     for r in range(top, -1, -1):
@@ -176,8 +179,11 @@ def _differs(a: np.ndarray, delta: float, rows: int, max_buckets: int, min_windo
             u1 -= a[totals + k]
             if n0 > min_window + 1 and n1 > min_window + 1:
                 m = 1.0 / (n0 - min_window + 1.0) + 1.0 / (n1 - min_window + 1.0)
+                difference = abs(u0 / n0 - u1 / n1)
+                if difference * difference < nearly * m:
+                    continue  # the root alone is greater: no need to take it
                 bound = math.sqrt(2.0 * m * variance * confidence) + 2.0 / 3.0 * confidence * m
-                if abs(u0 / n0 - u1 / n1) > bound:
+                if difference > bound:
                     return True
         n *= 0.5
     return False

@@ -18,8 +18,9 @@ MODES = ("down", "both", "up")
 class PageHinkley(ValueDetector):
     """Page-Hinkley test: drift where the summed deviations from the mean leave their extreme.
 
-    With ``mode="up"`` its alarms are MOA's. River's class of this name waits for one value more, and starts the extreme
-    of falls at -1.
+    With ``mode="up"`` it is the test of MOA's later source; the MOA in CapyMOA 0.15.1 compares the sum itself with the
+    threshold, not its rise above the minimum. River's class of this name waits for one value more, and starts the
+    extreme of falls at -1.
 
     Parameters
     ----------
@@ -36,9 +37,10 @@ class PageHinkley(ValueDetector):
 
     Examples
     --------
-    >>> levels = PageHinkley(threshold=20).update_many([0.0] * 500 + [1.0] * 100)
-    >>> levels.argmax()
-    np.int64(522)
+    >>> import streamlearn as sl
+    >>> levels = sl.PageHinkley(threshold=20).update_many([0.0] * 500 + [1.0] * 100)
+    >>> int(levels.argmax())  # the first drift
+    520
 
     References
     ----------
@@ -90,9 +92,10 @@ class CUSUM(ValueDetector):
 
     Examples
     --------
-    >>> levels = CUSUM(threshold=20).update_many([0.0] * 500 + [1.0] * 100)
-    >>> levels.argmax()
-    np.int64(520)
+    >>> import streamlearn as sl
+    >>> levels = sl.CUSUM(threshold=20).update_many([0.0] * 500 + [1.0] * 100)
+    >>> int(levels.argmax())  # the first drift
+    520
 
     References
     ----------
@@ -132,9 +135,10 @@ class GeometricMovingAverage(ValueDetector):
 
     Examples
     --------
-    >>> levels = GeometricMovingAverage(threshold=0.2).update_many([0.0] * 500 + [1.0] * 100)
-    >>> levels.argmax()
-    np.int64(522)
+    >>> import streamlearn as sl
+    >>> levels = sl.GeometricMovingAverage(threshold=0.2).update_many([0.0] * 500 + [1.0] * 100)
+    >>> int(levels.argmax())  # the first drift
+    522
 
     References
     ----------
@@ -162,7 +166,7 @@ _LIMITS = {
     400: (3.97, -6.56, 48.73, -330.13, 848.18),
     1000: (1.17, 7.56, -21.24, 112.12, -987.23),
 }
-"""The limit as a polynomial of the error rate p (powers 0, 1, 3, 5, 7), for each run length: Ross et al. 2012, table 1."""
+"""Limits as polynomials of the error rate (powers 0, 1, 3, 5, 7), for each run length: Ross et al. 2012, table 1."""
 
 
 class EWMAChart(ValueDetector, BinaryDriftAndWarningDetector):
@@ -181,9 +185,10 @@ class EWMAChart(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = EWMAChart().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(301)
+    >>> import streamlearn as sl
+    >>> levels = sl.EWMAChart().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    305
 
     References
     ----------

@@ -16,7 +16,8 @@ from .check import check_whole
 class DDM(ValueDetector, BinaryDriftAndWarningDetector):
     """Drift Detection Method: drift where the error rate is too far above its minimum.
 
-    Its alarms are MOA's. River's class of this name waits for one value more before it starts to look.
+    Its alarms are MOA's. River's class of this name begins to look two values later: it is this one with a
+    ``warm_start`` that is greater by 2.
 
     Parameters
     ----------
@@ -27,9 +28,10 @@ class DDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = DDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()  # the first drift
-    np.int64(328)
+    >>> import streamlearn as sl
+    >>> levels = sl.DDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    324
 
     References
     ----------
@@ -68,9 +70,10 @@ class EDDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = EDDM().update_many([0, 0, 0, 0, 1] * 60 + [0, 1] * 100)
-    >>> levels.argmax()
-    np.int64(337)
+    >>> import streamlearn as sl
+    >>> levels = sl.EDDM().update_many([0, 0, 0, 0, 1] * 60 + [0, 1] * 100)
+    >>> int(levels.argmax())  # the first drift
+    475
 
     References
     ----------
@@ -117,9 +120,10 @@ class RDDM(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = RDDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(321)
+    >>> import streamlearn as sl
+    >>> levels = sl.RDDM().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    314
 
     References
     ----------

@@ -19,7 +19,7 @@ class HDDM_A(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
     """Drift where the mean since the start leaves the mean up to its best cut, by Hoeffding's bound.
 
     Needs no assumption about the values but their range, and suits abrupt drift. Its alarms are MOA's, of which the
-    defaults are ``two_sided_test=True, on_decrease="restart"``. River calls it ``HDDMA``.
+    defaults are ``two_sided_test=True, on_decrease="restart"``; River's ``HDDMA`` gives the same alarms as this one.
 
     Parameters
     ----------
@@ -32,9 +32,10 @@ class HDDM_A(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Examples
     --------
-    >>> levels = HDDM_A().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(328)
+    >>> import streamlearn as sl
+    >>> levels = sl.HDDM_A().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    310
 
     References
     ----------
@@ -73,7 +74,7 @@ class HDDM_W(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Newer values weigh more, which suits gradual drift. Its alarms are MOA's. With ``two_sided_test`` it takes the
     highest lower bound from minus infinity, as the paper and River do; MOA's starts at the least positive number.
-    River calls it ``HDDMW``.
+    River's ``HDDMW`` takes the first value's weight as an update, so that its bounds are a little narrower.
 
     Parameters
     ----------
@@ -88,9 +89,10 @@ class HDDM_W(ValueDetector, BinaryDriftAndWarningDetector):  # noqa: N801 (the p
 
     Examples
     --------
-    >>> levels = HDDM_W().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(309)
+    >>> import streamlearn as sl
+    >>> levels = sl.HDDM_W().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    320
 
     References
     ----------

@@ -58,7 +58,7 @@ def relearn(numbers: np.ndarray, ring: np.ndarray, warm_start: float, minima: bo
 
 @inlined
 def rddm_step(options: np.ndarray, numbers: np.ndarray, window: np.ndarray, random: np.ndarray, x: float) -> int:
-    """DDM that remembers its last values, from which it starts again after drifts and in concepts that last too long."""
+    """DDM that remembers its last values and starts again from them after drifts and in concepts that last too long."""
     warm_start, warning, drift, longest, most_warnings = options[3], options[4], options[5], options[6], options[7]
     ring = window[0]
     size = len(ring)
@@ -231,7 +231,7 @@ BLOCK_N, BLOCK_SUM, BLOCK_SQUARES = 0, 1, 2
 
 @inlined
 def merge_blocks(numbers: np.ndarray, window: np.ndarray, first_step: float, once: bool) -> None:
-    """Merge neighbours whose means differ little, the more willingly the older they are; or the two oldest, ``once``."""
+    """Merge neighbours whose means differ little, more willingly the older they are; or the two oldest, ``once``."""
     n = int(numbers[BLOCKS])
     epsilon = 0.0
     for i in range(1 if once else n - 1, 0, -1):

@@ -13,7 +13,7 @@ from streamlearn.detector_kernels import MonitorArrays
 from streamlearn.errors import OptionError, StateError
 from streamlearn.parameters import check_range
 
-from . import window_kernels
+from . import kernels, window_kernels
 from .check import check_whole
 
 
@@ -33,9 +33,10 @@ class STEPD(ValueDetector, BinaryDriftAndWarningDetector):
 
     Examples
     --------
-    >>> levels = STEPD().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
-    >>> levels.argmax()
-    np.int64(312)
+    >>> import streamlearn as sl
+    >>> levels = sl.STEPD().update_many([0, 1, 0, 0, 0] * 60 + [1, 1, 0, 1, 1] * 20)
+    >>> int(levels.argmax())  # the first drift
+    313
 
     References
     ----------
@@ -90,10 +91,13 @@ class KSWIN(ValueDetector):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import streamlearn as sl
     >>> rng = np.random.default_rng(1)
-    >>> values = np.concatenate([rng.normal(0, 1, 500), rng.normal(0, 4, 200)])
-    >>> KSWIN(alpha=1e-4).update_many(values).argmax()
-    np.int64(532)
+    >>> values = np.concatenate([rng.normal(0, 1, 500), rng.normal(2, 1, 200)])
+    >>> levels = sl.KSWIN(alpha=1e-4).update_many(values)
+    >>> int(levels.argmax())  # the first drift
+    526
 
     References
     ----------
@@ -121,7 +125,7 @@ class KSWIN(ValueDetector):
         return (4, self.window_size)  # the values, in order; them, shuffled; the two samples
 
     def _check(self, arrays: MonitorArrays) -> None:
-        check_whole(arrays.numbers, window_kernels.N, 0, self.window_size)
+        check_whole(arrays.numbers, kernels.N, 0, self.window_size)
         if not arrays.random.any():
             raise StateError("array 'random' is no generator: it is all zeros")
 
@@ -173,9 +177,10 @@ class SEED(ValueDetector):
 
     Examples
     --------
-    >>> levels = SEED().update_many([0.0] * 500 + [1.0] * 100)
-    >>> levels.argmax()
-    np.int64(511)
+    >>> import streamlearn as sl
+    >>> levels = sl.SEED().update_many([0.0] * 500 + [1.0] * 100)
+    >>> int(levels.argmax())  # the first drift
+    511
 
     References
     ----------
