@@ -220,6 +220,8 @@ def test_nonsense_is_refused(streams: list[str]) -> None:
         sl.compare(streams, "naive_bayes", jobs=0)
     with pytest.raises(OptionError, match="was not measured"):
         sl.compare(streams, "naive_bayes", metrics=["kappa"]).scores("accuracy")
+    with pytest.raises(OptionError, match="no learner 'tree'"):
+        sl.compare(streams, "naive_bayes").pair("tree", "naive_bayes")
 
 
 def test_one_stream_in_words() -> None:

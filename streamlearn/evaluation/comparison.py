@@ -171,37 +171,62 @@ class Comparison:
         Returns
         -------
         list of dict
-            Keys ``a``, ``b`` (``a`` has the better mean rank), ``difference`` (mean of a's metric less b's), ``wins``,
-            ``ties``, ``losses`` (streams on which a is better than, equal to, worse than b), ``wilcoxon`` (p-value),
-            ``wilcoxon_holm`` (adjusted for all pairs), and the posterior probabilities ``p_a``, ``p_equivalent``,
-            ``p_b`` of the Bayesian signed-rank test. Streams on which a metric is undefined are left out.
+            One for each two learners, ``a`` having the better mean rank: see `pair`, and ``wilcoxon_holm``, the p-value
+            adjusted for all pairs. Pairs that no stream has a defined metric of are left out.
         """
-        name = self._metric(metric)
-        scores, better = self.scores(name), 1.0 if METRICS[name].higher_is_better else -1.0
-        found: list[dict[str, Any]] = []
-        for a, b in combinations(self.mean_ranks(name), 2):
-            difference = scores[:, self.labels.index(a)] - scores[:, self.labels.index(b)]
-            gain = better * difference[np.isfinite(difference)]
-            if not gain.size:
-                continue
-            posterior = statistics.bayesian_signed_rank(gain, rope=_rope(name) if rope is None else rope, seed=seed)
-            found.append(
-                {
-                    "a": a,
-                    "b": b,
-                    "difference": float(better * gain.mean()),
-                    "wins": int(np.sum(gain > 0.0)),
-                    "ties": int(np.sum(gain == 0.0)),
-                    "losses": int(np.sum(gain < 0.0)),
-                    "wilcoxon": statistics.wilcoxon(gain).p_value,
-                    "p_a": posterior.first,
-                    "p_equivalent": posterior.equivalent,
-                    "p_b": posterior.second,
-                }
-            )
+        every = [self.pair(a, b, metric, rope=rope, seed=seed) for a, b in combinations(self.mean_ranks(metric), 2)]
+        found = [entry for entry in every if entry is not None]
         for entry, adjusted in zip(found, statistics.holm([entry["wilcoxon"] for entry in found]), strict=True):
             entry["wilcoxon_holm"] = adjusted
         return found
+
+    def pair(
+        self, a: str, b: str, metric: str | None = None, *, rope: float | None = None, seed: int = 0
+    ) -> dict[str, Any] | None:
+        """What sets two learners apart over the streams.
+
+        Parameters
+        ----------
+        a, b
+            Their labels.
+        metric, rope, seed
+            As in `pairs`.
+
+        Returns
+        -------
+        dict or None
+            Keys ``a``, ``b``, ``difference`` (mean of a's metric less b's), ``wins``, ``ties``, ``losses`` (streams on
+            which a is better than, equal to, worse than b), ``wilcoxon`` (p-value), and the posterior probabilities
+            ``p_a``, ``p_equivalent``, ``p_b`` of the Bayesian signed-rank test. Streams on which the metric is
+            undefined are left out; None if it is on all.
+
+        Raises
+        ------
+        OptionError
+            If there is no such learner, or the metric was not measured.
+        """
+        name = self._metric(metric)
+        for label in (a, b):
+            if label not in self.labels:
+                raise OptionError(f"no learner {label!r} in this comparison: use one of {', '.join(self.labels)}")
+        scores, better = self.scores(name), 1.0 if METRICS[name].higher_is_better else -1.0
+        difference = scores[:, self.labels.index(a)] - scores[:, self.labels.index(b)]
+        gain = better * difference[np.isfinite(difference)]
+        if not gain.size:
+            return None
+        posterior = statistics.bayesian_signed_rank(gain, rope=_rope(name) if rope is None else rope, seed=seed)
+        return {
+            "a": a,
+            "b": b,
+            "difference": float(better * gain.mean()),
+            "wins": int(np.sum(gain > 0.0)),
+            "ties": int(np.sum(gain == 0.0)),
+            "losses": int(np.sum(gain < 0.0)),
+            "wilcoxon": statistics.wilcoxon(gain).p_value,
+            "p_a": posterior.first,
+            "p_equivalent": posterior.equivalent,
+            "p_b": posterior.second,
+        }
 
     # -- showing --------------------------------------------------------------------------------------------------
 

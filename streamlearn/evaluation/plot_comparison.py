@@ -219,8 +219,7 @@ def draw_dots(
             zorder=3,
         )
     if log:
-        axes.set_xscale("log")
-        axes.minorticks_off()
+        _make_logarithmic(axes, [value for column in values.values() for value in column if value > 0.0])
     axes.set_yticks(range(len(rows)), [_clipped(row) for row in rows], fontsize=10)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(title, fontsize=11)
@@ -230,6 +229,16 @@ def draw_dots(
     axes.tick_params(axis="both", length=0, colors="#3c4043", labelsize=10)
     axes.spines[:].set_visible(False)
     return drawn
+
+
+def _make_logarithmic(axes: Axes, values: Sequence[float]) -> None:
+    """Mark the powers of ten, and where they are few, also their double and fivefold."""
+    from matplotlib.ticker import LogLocator
+
+    axes.set_xscale("log")
+    axes.minorticks_off()
+    narrow = bool(values) and max(values) < 300.0 * min(values)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
 
 
 def _clipped(text: str) -> str:

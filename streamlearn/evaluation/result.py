@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 FORMAT = "streamlearn-result/1"
-PACKAGES = ("streamlearn", "numpy", "numba", "pyarrow", "river")
+PACKAGES = ("streamlearn", "numpy", "scipy", "numba", "pyarrow", "river")
 
 
 @dataclass(kw_only=True)

@@ -22,16 +22,20 @@ def over_streams(comparison: Comparison, metric: str, alpha: float = 0.05) -> li
     Friedman's test asks whether any differ, Nemenyi's which (for two learners, Wilcoxon's alone), and the Bayesian
     signed-rank test how sure it is that the first is better than the second.
     """
-    test, pairs = comparison.friedman(metric), comparison.pairs(metric)
-    if test is None or not pairs:
+    test = comparison.friedman(metric)
+    if test is None:
+        return []
+    best, second = list(comparison.mean_ranks(metric))[:2]
+    pair = comparison.pair(best, second, metric)
+    if pair is None:
         return []
     if len(comparison.labels) == 2:
-        sentences = [_of_two(pairs[0], alpha)]
+        sentences = [_of_two(pair, alpha)]
     elif test.p_value >= alpha:
         sentences = [f"No significant difference between the learners (Friedman {say_p(test.p_value)})."]
     else:
         sentences = _of_several(comparison, metric, test.p_value, alpha)
-    sentences.append(_bayesian(pairs[0], METRICS[metric].percent))
+    sentences.append(_bayesian(pair, METRICS[metric].percent))
     if len(comparison.streams) < FEW_STREAMS:
         sentences.append(f"{len(comparison.streams)} streams are few: take these as hints.")
     return sentences

@@ -9,9 +9,11 @@ from pathlib import Path
 from .. import verdict
 from ..comparison import Comparison
 from ..metrics import METRICS
-from . import sections
+from .background import making, reading
 from .markup import Markup, join, tag
+from .one_stream import stream
 from .parts import Parts
+from .together import costs, together
 
 # Nothing is fetched and nothing runs: a browser is told so, in case that a name should slip through as markup.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -40,13 +42,13 @@ def page(comparison: Comparison, *, command: str | None = None) -> str:
     parts = Parts(comparison.labels)
     alone = len(comparison.streams) == 1
     title = _title(comparison)
-    streams = [sections.stream(parts, result, i, alone=alone) for i, result in enumerate(comparison.results, start=1)]
+    streams = [stream(parts, result, i, alone=alone) for i, result in enumerate(comparison.results, start=1)]
     content = [
-        None if alone else sections.together(parts, comparison),
+        None if alone else together(parts, comparison),
         *streams,
-        sections.costs(parts, comparison),
-        sections.making(parts, comparison, command),
-        sections.reading(comparison),
+        costs(parts, comparison),
+        making(parts, comparison, command),
+        reading(comparison),
     ]
     head = [
         tag("meta", charset="utf-8"),

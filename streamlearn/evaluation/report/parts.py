@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..metrics import METRICS
 from ..plot import COLOURS, colours_of
 from ..table import Column
 from .markup import Markup, join, tag
@@ -96,6 +97,11 @@ class Parts:
 def more(summary: str, *children: str | None) -> Markup:
     """What is shown when a reader asks for it."""
     return tag("details", tag("summary", summary), *children)
+
+
+def in_percent(metric: str) -> str:
+    """What follows a metric's title where its values are shown in percent."""
+    return " in %" if METRICS[metric].percent else ""
 
 
 def _kind_of_title(column: Column) -> str | None:
