@@ -1,6 +1,7 @@
 """Hoeffding trees."""
 
+from .efdt import ExtremelyFastDecisionTreeClassifier
 from .hoeffding_tree import HoeffdingTreeClassifier
 from .inspection import Explanation, TreeView
 
-__all__ = ["Explanation", "HoeffdingTreeClassifier", "TreeView"]
+__all__ = ["Explanation", "ExtremelyFastDecisionTreeClassifier", "HoeffdingTreeClassifier", "TreeView"]

@@ -11,10 +11,13 @@ import numpy as np
 from streamlearn.errors import StateError
 
 from .arrays import (
+    ADAPTING,
+    ANYTIME,
     BINARY,
     CRITERIA,
     CRITERION,
     DEEPEST,
+    FAMILY,
     INACTIVE,
     LEAF_MODE,
     LEAF_MODES,
@@ -24,6 +27,7 @@ from .arrays import (
     N_FREE,
     N_INACTIVE,
     N_NODES,
+    N_OPTIONS,
     NUMERIC,
     HoeffdingTreeArrays,
     layout,
@@ -45,6 +49,7 @@ def check_tree(a: HoeffdingTreeArrays) -> None:
         If anything is out of range; the message names the array.
     """
     _check_fields(a)
+    _check_options(a)
     _check_shapes(a)
     _check_numbers(a)
     _check_nodes(a)
@@ -76,6 +81,17 @@ def _check_fields(a: HoeffdingTreeArrays) -> None:
     _require((np.diff(starts) >= 1).all(), "first", "a nominal field has no room")
 
 
+def _check_options(a: HoeffdingTreeArrays) -> None:
+    """The options, of which the family says what the arrays hold."""
+    _require(
+        a.options.dtype == np.float64 and a.options.shape == (N_OPTIONS,), "options", f"expected {N_OPTIONS} numbers"
+    )
+    _require(np.isfinite(a.options).all(), "options", "a parameter is not finite")
+    _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
+    _require(a.options[FAMILY] in range(ADAPTING + 1), "options", "there is no such family of trees")
+    _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
+
+
 def _check_shapes(a: HoeffdingTreeArrays) -> None:
     """Dtypes and shapes; `sizes_of` takes the room from ``nodes``, ``counts``, ``children`` and ``free_blocks``."""
     for name, dimensions in (("nodes", 1), ("counts", 2), ("children", 1), ("free_blocks", 1)):
@@ -95,9 +111,6 @@ def _check_numbers(a: HoeffdingTreeArrays) -> None:
     _require(0 <= numbers[N_BLOCKS] <= room.blocks, "numbers", "the number of blocks is out of range")
     _require(0 <= numbers[N_FREE] <= numbers[N_BLOCKS], "numbers", "the number of free blocks is out of range")
     _require((numbers >= 0).all(), "numbers", "a counter is negative")
-    _require(np.isfinite(a.options).all(), "options", "a parameter is not finite")
-    _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
-    _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
 
 
 def _check_nodes(a: HoeffdingTreeArrays) -> None:
@@ -148,7 +161,12 @@ def _check_blocks(a: HoeffdingTreeArrays) -> None:
     free = a.free_blocks[: a.numbers[N_FREE]]
     owned = nodes["block"] >= 0
     _require(_within(nodes["block"], -1, n_blocks), "nodes", "a leaf's block is not there")
-    _require((nodes["kind"][owned] < INACTIVE).all(), "nodes", "a node that is no active leaf has a block")
+    if a.options[FAMILY] == ANYTIME:
+        _require(owned[nodes["kind"] >= NUMERIC].all(), "nodes", "a split has no block")
+        owners = nodes["kind"] != INACTIVE
+    else:
+        owners = nodes["kind"] < INACTIVE
+    _require(owners[owned].all(), "nodes", "a node that keeps no statistics has a block")
     in_use = np.sort(np.concatenate([nodes["block"][owned], free]))
     _require(np.array_equal(in_use, np.arange(n_blocks)), "free_blocks", "a block has no owner, or two")
     room = np.diff(a.first)
