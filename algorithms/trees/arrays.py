@@ -385,6 +385,15 @@ def sizes_of(a: HoeffdingTreeArrays) -> Sizes:
     )
 
 
+def alternates_of(a: HoeffdingTreeArrays) -> tuple[np.ndarray, np.ndarray]:
+    """The splits that have an alternate, and their alternates, int64; none unless the tree is adaptive."""
+    if a.options[FAMILY] != ADAPTING:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    alternate = a.links[: a.numbers[N_NODES], ALTERNATE].astype(np.int64)
+    masters = np.flatnonzero(alternate >= 0)
+    return masters, alternate[masters]
+
+
 def widest_split(cardinality: Sequence[int]) -> int:
     """The most branches that a split can have."""
     return max(2, *cardinality, 2)

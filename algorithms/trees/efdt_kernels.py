@@ -28,17 +28,12 @@ from .arrays import (
     COLUMNS,
     ENOUGH,
     GRACE,
-    INACTIVE,
     INTEGRAL,
     LEAF,
     LEAF_MODE,
     LEARNED,
-    MAX_BLOCKS,
     MAX_NODES,
     MULTIWAY,
-    N_BLOCKS,
-    N_FREE,
-    N_INACTIVE,
     N_NODES,
     NUMERIC,
     PREPRUNE,
@@ -52,6 +47,7 @@ from .kernels import (
     LARGEST_WHOLE,
     NO_SLOT,
     PRODUCTS,
+    allow_block,
     bayes_winner,
     choose_split,
     hoeffding_bound,
@@ -213,15 +209,6 @@ def walk(
             if ages[b, AGE] % grace == 0:
                 attempt_split(tree, leaf, weight)
     return len(schedule)
-
-
-@kernel
-def allow_block(tree: Any, leaf: int) -> None:
-    """Make a leaf without a block inactive if it cannot take one, and active if it can."""
-    numbers, node = tree.numbers, tree.nodes[leaf]
-    full = numbers[N_BLOCKS] - numbers[N_FREE] >= tree.options[MAX_BLOCKS]
-    numbers[N_INACTIVE] += full - (node.kind == INACTIVE)
-    node.kind = INACTIVE if full else LEAF
 
 
 @kernel

@@ -304,6 +304,15 @@ def free_block(tree: Any, leaf: int) -> None:
 
 
 @kernel
+def allow_block(tree: Any, leaf: int) -> None:
+    """Make a leaf without a block inactive if it cannot take one, and active if it can."""
+    numbers, node = tree.numbers, tree.nodes[leaf]
+    full = numbers[N_BLOCKS] - numbers[N_FREE] >= tree.options[MAX_BLOCKS]
+    numbers[N_INACTIVE] += full - (node.kind == INACTIVE)
+    node.kind = INACTIVE if full else LEAF
+
+
+@kernel
 def mark_observed(
     tree: Any, b: int, leaf: int, length: int, weight: float, values: np.ndarray, rows: np.ndarray
 ) -> None:
