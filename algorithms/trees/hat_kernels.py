@@ -138,8 +138,6 @@ def walk(
             if slot != NO_SLOT and numbers[N_NODES] < options[MAX_NODES]:
                 leaf = new_leaf(tree, leaf, 0)
                 children[slot] = leaf
-            if nodes[leaf].kind < NUMERIC and nodes[leaf].block < 0:
-                allow_block(tree, leaf)
 
         active = nodes[leaf].kind == LEAF
         by_bayes = prefers_bayes(nodes, leaf, counts, options)
@@ -187,7 +185,10 @@ def walk(
             continue
 
         if at != leaf:
-            leaf, bayes, active = at, UNDECIDED, nodes[at].kind == LEAF
+            leaf, bayes = at, UNDECIDED
+        if nodes[leaf].block < 0:
+            allow_block(tree, leaf)  # an alternate may have taken the last one
+        active = nodes[leaf].kind == LEAF
         if bayes == UNDECIDED and active and adaptive:
             bayes, form = bayes_winner(
                 tree, nodes, counts, numeric, tables, constants, leaf, X, row, values, rows, tame, products, votes
