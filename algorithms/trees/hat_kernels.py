@@ -105,12 +105,14 @@ def walk(
     observed, constants = borrowed(tree.observed), borrowed(tree.constants)
     numeric, tables = borrowed(tree.numeric), borrowed(tree.tables)
     totals, slots = borrowed(tree.totals), borrowed(tree.slots)
-    links, windows = borrowed(tree.links), borrowed(tree.windows)
+    links, windows, rng = borrowed(tree.links), borrowed(tree.windows), borrowed(tree.rng)
     X, targets, weights = borrowed(work.X), borrowed(work.y), borrowed(work.weight)
     schedule, prediction, proba = borrowed(work.schedule), borrowed(work.prediction), borrowed(work.proba)
     C = counts.shape[1]
     adaptive = options[LEAF_MODE] == ADAPTIVE
     multiway = most_branches(first, options)
+    n_rooms, n_slots = len(nodes), len(children)
+    n_blocks, n_windows = len(tree.free_blocks), len(tree.free_windows)
 
     # What is known of the current row, so that learning it can use what predicting it found out.
     current, leaf, slot, tame = -1, 0, NO_SLOT, False
@@ -131,7 +133,7 @@ def walk(
             current, bayes = row, UNDECIDED
 
         if learning:
-            short = lacks(tree, int(nodes[leaf].depth) + 1, multiway)
+            short = lacks(numbers, options, nodes[leaf].depth + 1, multiway, n_rooms, n_slots, n_blocks, n_windows)
             if short != ENOUGH:
                 numbers[SHORT] = short
                 return op
@@ -209,7 +211,7 @@ def walk(
             leaf,
             bayes if active and adaptive else UNDECIDED,
             y,
-            w * boost(tree.rng, options),
+            w * boost(rng, options),
             values,
             rows,
         )
@@ -219,22 +221,29 @@ def walk(
     return len(schedule)
 
 
-@kernel
-def lacks(tree: Any, depth: int, multiway: int) -> int:
+@inlined
+def lacks(
+    numbers: np.ndarray,
+    options: np.ndarray,
+    depth: int,
+    multiway: int,
+    n_nodes: int,
+    n_children: int,
+    n_blocks: int,
+    n_windows: int,
+) -> int:
     """What there is no room for in the worst case of learning one row whose path has ``depth`` splits.
 
     Each of them may begin an alternate, which takes a block and a window; and one leaf splits.
     """
-    numbers, nodes = tree.numbers, tree.nodes
     in_use = numbers[N_BLOCKS] - numbers[N_FREE]
-    bound = min(len(tree.free_blocks), tree.options[MAX_BLOCKS])
-    if numbers[N_NODES] + depth + max(2, multiway) + 1 > len(nodes):
+    if numbers[N_NODES] + depth + max(2, multiway) + 1 > n_nodes:
         return NODES
-    if numbers[N_CHILDREN] + multiway > len(tree.children):
+    if numbers[N_CHILDREN] + multiway > n_children:
         return CHILDREN
-    if in_use + depth + 1 > bound and bound < tree.options[MAX_BLOCKS]:
+    if in_use + depth + 1 > n_blocks and n_blocks < options[MAX_BLOCKS]:
         return BLOCKS
-    if numbers[N_WINDOWS] - numbers[N_FREE_WINDOWS] + 2 * depth + 1 > len(tree.free_windows):
+    if numbers[N_WINDOWS] - numbers[N_FREE_WINDOWS] + 2 * depth + 1 > n_windows:
         return WINDOWS
     return ENOUGH
 
