@@ -362,7 +362,8 @@ def learn_at_leaf(
 ) -> float:
     """Add a row to a leaf, which has a block or can take one unless it is inactive; the leaf's weight.
 
-    ``bayes`` is the class that naive Bayes gave the row, or `UNDECIDED` if nobody asked.
+    ``bayes`` is the class that naive Bayes gave the row, or `UNDECIDED` if nobody asked. `walk` spells this out for the
+    plain tree: its loop is 5 % slower with the call.
     """
     length, b = nodes[leaf].length, nodes[leaf].block
     active = nodes[leaf].kind == LEAF
