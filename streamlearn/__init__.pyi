@@ -21,6 +21,8 @@ from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
+from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
+from .algorithms.trees import HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier
 from .array_learner import Classifier as Classifier
 from .array_learner import Regressor as Regressor

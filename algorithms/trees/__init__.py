@@ -1,6 +1,14 @@
 """Hoeffding trees."""
 
+from .efdt import ExtremelyFastDecisionTreeClassifier
+from .hat import HoeffdingAdaptiveTreeClassifier
 from .hoeffding_tree import HoeffdingTreeClassifier
 from .inspection import Explanation, TreeView
 
-__all__ = ["Explanation", "HoeffdingTreeClassifier", "TreeView"]
+__all__ = [
+    "Explanation",
+    "ExtremelyFastDecisionTreeClassifier",
+    "HoeffdingAdaptiveTreeClassifier",
+    "HoeffdingTreeClassifier",
+    "TreeView",
+]

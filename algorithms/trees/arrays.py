@@ -2,6 +2,9 @@
 
 A tree is a table of nodes. A leaf that has learned a row since it became a leaf owns a *block*: its observers of every
 field and class. Leaves that never learn (a split on a field of 300 categories makes 300 leaves) cost one node each.
+
+Three families share the table. In an *anytime* tree (EFDT) splits keep their blocks. In an *adaptive* tree (HAT) splits
+own an ADWIN window of their errors and may have an alternate, a leaf that learns beside them and may take their place.
 """
 
 from __future__ import annotations
@@ -14,11 +17,32 @@ import numpy as np
 from streamlearn.compiled import kernel, struct
 from streamlearn.errors import StateError
 
-N_NODES, N_CHILDREN, N_BLOCKS, N_FREE, GROWING, N_INACTIVE, ATTEMPTS, RESTARTS, INTEGRAL, SHORT = range(10)
-"""Places in ``numbers``."""
-N_NUMBERS = 10
+from ..drift.adwin_kernels import adwin_size
 
-ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
+(
+    N_NODES,
+    N_CHILDREN,
+    N_BLOCKS,
+    N_FREE,
+    GROWING,
+    N_INACTIVE,
+    ATTEMPTS,
+    RESTARTS,
+    INTEGRAL,
+    SHORT,
+    LEARNED,
+    SPLITS,
+    REPLACED,
+    N_WINDOWS,
+    N_FREE_WINDOWS,
+    N_ALTERNATES,
+    SWITCHED,
+    PRUNED,
+) = range(18)
+"""Places in ``numbers``."""
+N_NUMBERS = 18
+
+ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS, WINDOWS = range(6)
 """What ``numbers[SHORT]`` says that `advance` stopped for."""
 
 (
@@ -35,9 +59,18 @@ ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
     MAX_DEPTH,
     MAX_NODES,
     MAX_BLOCKS,
-) = range(13)
+    FAMILY,
+    REEVALUATE,
+    DRIFT_DELTA,
+    LEAST_WINDOW,
+    SIGNIFICANCE,
+    BOOTSTRAP,
+) = range(19)
 """Places in ``options``."""
-N_OPTIONS = 13
+N_OPTIONS = 19
+
+PLAIN, ANYTIME, ADAPTING = range(3)
+"""Values of ``options[FAMILY]``: Hoeffding tree, EFDT, HAT."""
 
 MAJORITY, BAYES, ADAPTIVE = range(3)
 """Values of ``options[LEAF_MODE]``; `LEAF_MODES` has their names."""
@@ -57,7 +90,20 @@ N_MOMENTS = 6
 LOG, PEAK = range(2)
 """Places in ``constants``."""
 
+CHAINED = 0
+"""Place in ``links`` of an anytime tree: 1 if a node may not split on the nominal fields of the splits right above."""
+WINDOW, ALTERNATE = range(2)
+"""Places in ``links`` of an adaptive tree: a node's ADWIN window, and its alternate; -1 for none."""
+N_LINKS = 2
+
+AGE, TRIED, BORN = range(3)
+"""Places in ``ages``: rows learned, attempts to split since the node became what it is, its length at that moment."""
+N_AGES = 3
+
 DEEPEST = 32_000
+
+WINDOW_SIZE = adwin_size(rows=24)
+"""Numbers in an ADWIN window of up to 84 million errors."""
 
 NODE = np.dtype(
     [
@@ -78,17 +124,20 @@ NODE = np.dtype(
 
 
 class HoeffdingTreeArrays(NamedTuple):
-    """State of a Hoeffding tree.
+    """State of a Hoeffding tree of whatever family.
 
     ``D`` fields, of which ``Dn`` numeric and ``Dm`` nominal; room for ``C`` classes, for ``V`` categories over all
-    nominal fields, for ``N`` nodes, ``B`` blocks and ``K`` children. No result depends on how much room there is.
+    nominal fields, for ``N`` nodes, ``B`` blocks, ``K`` children and ``W`` windows. No result depends on how much room
+    there is. Arrays that the family does not use are empty.
 
     Attributes
     ----------
-    numbers : int64 [10]
+    numbers : int64 [18]
         Nodes, children and blocks ever handed out; free blocks; whether the tree may grow; inactive leaves; attempts
-        to split; leaves restarted by pre-pruning; whether all weights were whole numbers; what there is no room for.
-    options : float64 [13]
+        to split; leaves restarted by pre-pruning; whether all weights were whole numbers; what there is no room for;
+        rows learned (anytime); leaves split; splits replaced by better ones (anytime); windows ever handed out; free
+        windows; alternates begun, switched to, given up (adaptive).
+    options : float64 [19]
         Parameters, see `tree_options`.
     place : int32 [D]
         Of a numeric field, its index among the numeric ones; of a nominal field, ``~`` its index among the nominal.
@@ -119,6 +168,18 @@ class HoeffdingTreeArrays(NamedTuple):
     constants : float64 [B, C, 2]
         Of the class's naive Bayes vote, the logarithm of all that does not depend on the row, and a bound of the sum
         of the logarithms of its factors that exceed 1 (infinite if only plain products are safe).
+    links : int32 [N, 2]
+        Anytime: `CHAINED`. Adaptive: `WINDOW` and `ALTERNATE`. -1 for none.
+    gains : float64 [B, D]
+        Anytime: sums of the merits that a field had at the node's attempts to split.
+    ages : int64 [B, 3]
+        Anytime: `AGE`, `TRIED` and `BORN`.
+    windows : float64 [W, adwin_size]
+        Adaptive: ADWIN windows of errors.
+    free_windows : int32 [W]
+        Adaptive: stack of the windows that were given back.
+    rng : uint64 [4]
+        Adaptive: the generator of the Poisson weights.
     """
 
     numbers: np.ndarray
@@ -137,6 +198,12 @@ class HoeffdingTreeArrays(NamedTuple):
     totals: np.ndarray
     slots: np.ndarray
     constants: np.ndarray
+    links: np.ndarray
+    gains: np.ndarray
+    ages: np.ndarray
+    windows: np.ndarray
+    free_windows: np.ndarray
+    rng: np.ndarray
 
 
 HoeffdingTree, HoeffdingTreeType = struct(HoeffdingTreeArrays)
@@ -162,6 +229,12 @@ def make_tree(a: HoeffdingTreeArrays) -> Any:
         a.totals,
         a.slots,
         a.constants,
+        a.links,
+        a.gains,
+        a.ages,
+        a.windows,
+        a.free_windows,
+        a.rng,
     )
 
 
@@ -176,6 +249,10 @@ class Sizes(NamedTuple):
         Room for classes.
     nodes, blocks, children
         Room for nodes, for leaves with observers, and for children of multiway splits.
+    windows
+        Room for ADWIN windows; 0 unless the tree is adaptive.
+    family
+        `PLAIN`, `ANYTIME` or `ADAPTING`.
     """
 
     cardinality: tuple[int, ...]
@@ -183,6 +260,8 @@ class Sizes(NamedTuple):
     nodes: int
     blocks: int
     children: int
+    windows: int = 0
+    family: int = PLAIN
 
 
 def tree_options(
@@ -200,8 +279,14 @@ def tree_options(
     max_depth: float = DEEPEST,
     max_nodes: float = 2**24,
     max_blocks: float = 2**20,
+    family: int = PLAIN,
+    reevaluate: float = 2000.0,
+    drift_delta: float = 0.002,
+    least_window: float = 300.0,
+    significance: float = 0.05,
+    bootstrap: bool = True,
 ) -> np.ndarray:
-    """The parameters of a tree as a vector, float64 [13]; MOA's defaults.
+    """The parameters of a tree as a vector, float64 [19]; MOA's defaults.
 
     Parameters
     ----------
@@ -227,7 +312,19 @@ def tree_options(
     max_depth, max_nodes
         A leaf at this depth never splits; a split that would need more nodes ends all growth.
     max_blocks
-        Leaves with observers; a leaf that would need one more becomes inactive and ends all growth.
+        Nodes with observers; a leaf that would need one more becomes inactive and ends all growth.
+    family
+        `PLAIN`, `ANYTIME` or `ADAPTING`.
+    reevaluate
+        Anytime: rows between two looks at the splits on the path of a row.
+    drift_delta
+        Adaptive: confidence of the ADWIN windows.
+    least_window
+        Adaptive: errors that a split and its alternate must both have more of before they are compared.
+    significance
+        Adaptive: allowed probability of a wrong comparison.
+    bootstrap
+        Adaptive: whether leaves multiply weights by Poisson numbers.
     """
     options = np.zeros(N_OPTIONS)
     options[GRACE], options[DELTA], options[TAU] = grace_period, delta, tau
@@ -235,6 +332,9 @@ def tree_options(
     options[NB_THRESHOLD], options[MIN_FRACTION], options[MAX_SHARE] = nb_threshold, min_branch_fraction, max_share
     options[BINARY_ONLY], options[PREPRUNE] = binary_only, preprune
     options[MAX_DEPTH], options[MAX_NODES], options[MAX_BLOCKS] = min(max_depth, DEEPEST), max_nodes, max_blocks
+    options[FAMILY], options[REEVALUATE] = family, reevaluate
+    options[DRIFT_DELTA], options[LEAST_WINDOW] = drift_delta, least_window
+    options[SIGNIFICANCE], options[BOOTSTRAP] = significance, bootstrap
     return options
 
 
@@ -243,6 +343,7 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
     D, C, B = len(sizes.cardinality), sizes.n_classes, sizes.blocks
     Dm, V = sum(size > 0 for size in sizes.cardinality), sum(sizes.cardinality)
     Dn = D - Dm
+    anytime, adaptive, W = sizes.family == ANYTIME, sizes.family == ADAPTING, sizes.windows
     return {
         "numbers": (np.int64, (N_NUMBERS,)),
         "options": (np.float64, (N_OPTIONS,)),
@@ -260,6 +361,12 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
         "totals": (np.float64, (B, C, Dm)),
         "slots": (np.int32, (B, C, Dm)),
         "constants": (np.float64, (B, C, 2)),
+        "links": (np.int32, (sizes.nodes if anytime or adaptive else 0, N_LINKS)),
+        "gains": (np.float64, (B if anytime else 0, D)),
+        "ages": (np.int64, (B if anytime else 0, N_AGES)),
+        "windows": (np.float64, (W, WINDOW_SIZE)),
+        "free_windows": (np.int32, (W,)),
+        "rng": (np.uint64, (4 if adaptive else 0,)),
     }
 
 
@@ -267,7 +374,24 @@ def sizes_of(a: HoeffdingTreeArrays) -> Sizes:
     """How much room the arrays have."""
     cardinality = np.zeros(len(a.place), np.int64)
     cardinality[a.nominal_fields] = np.diff(a.first)
-    return Sizes(tuple(cardinality.tolist()), a.counts.shape[1], len(a.nodes), len(a.free_blocks), len(a.children))
+    return Sizes(
+        tuple(cardinality.tolist()),
+        a.counts.shape[1],
+        len(a.nodes),
+        len(a.free_blocks),
+        len(a.children),
+        len(a.free_windows),
+        int(a.options[FAMILY]),
+    )
+
+
+def alternates_of(a: HoeffdingTreeArrays) -> tuple[np.ndarray, np.ndarray]:
+    """The splits that have an alternate, and their alternates, int64; none unless the tree is adaptive."""
+    if a.options[FAMILY] != ADAPTING:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    alternate = a.links[: a.numbers[N_NODES], ALTERNATE].astype(np.int64)
+    masters = np.flatnonzero(alternate >= 0)
+    return masters, alternate[masters]
 
 
 def widest_split(cardinality: Sequence[int]) -> int:
@@ -284,11 +408,12 @@ def allocate(cardinality: Sequence[int], n_classes: int, options: np.ndarray) ->
         Room for categories of each field, at least 1 for a nominal field; 0 marks a numeric one.
     n_classes
         Room for classes, at least 1.
-    options : float64 [13]
+    options : float64 [19]
         See `tree_options`.
     """
-    widest = widest_split(cardinality)
-    a = _empty(Sizes(tuple(cardinality), n_classes, 2 * widest + 16, 2, 2 * widest))
+    widest, family = widest_split(cardinality), int(options[FAMILY])
+    windows = 2 if family == ADAPTING else 0
+    a = _empty(Sizes(tuple(cardinality), n_classes, 2 * widest + 16, 2, 2 * widest, windows, family))
     a.options[:] = options
     a.numbers[N_NODES] = a.numbers[GROWING] = a.numbers[INTEGRAL] = 1
     a.nodes["block"][0] = a.nodes["parent"][0] = -1
@@ -308,6 +433,7 @@ def _empty(sizes: Sizes) -> HoeffdingTreeArrays:
     a.numeric[:, :, LOW] = np.inf
     a.numeric[:, :, HIGH] = -np.inf
     a.constants[:, :, LOG] = -np.inf
+    a.links[:] = -1
     return a
 
 
@@ -327,20 +453,23 @@ def extend(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
         return grow(a, sizes._replace(children=2 * sizes.children + widest))
     if short == BLOCKS:
         return grow(a, sizes._replace(blocks=2 * sizes.blocks + 1))
+    if short == WINDOWS:
+        return grow(a, sizes._replace(windows=2 * sizes.windows + 1))
     if short == COLUMNS:
         raise StateError(f"the rows have fewer columns than the tree has fields, {len(a.place)}")
     raise StateError("array 'numbers': the tree stopped in the middle of a batch though it had room; it is damaged")
 
 
 def trim(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
-    """The arrays without room for more nodes, children and blocks; views of the same memory.
+    """The arrays without room for more nodes, children, blocks and windows; views of the same memory.
 
     A state that is compared or saved is best trimmed: it says what was learned, not when room was made for it.
     """
     n_nodes, n_children, n_blocks = (int(a.numbers[n]) for n in (N_NODES, N_CHILDREN, N_BLOCKS))
-    trimmed = {"nodes": n_nodes, "counts": n_nodes, "children": n_children}
-    blocks = ("free_blocks", "observed", "numeric", "tables", "totals", "slots", "constants")
+    trimmed = {"nodes": n_nodes, "counts": n_nodes, "links": n_nodes, "children": n_children}
+    blocks = ("free_blocks", "observed", "numeric", "tables", "totals", "slots", "constants", "gains", "ages")
     trimmed.update(dict.fromkeys(blocks, n_blocks))
+    trimmed.update(dict.fromkeys(("windows", "free_windows"), int(a.numbers[N_WINDOWS])))
     return a._replace(**{name: getattr(a, name)[:n] for name, n in trimmed.items()})
 
 
@@ -378,6 +507,9 @@ def grow(a: HoeffdingTreeArrays, sizes: Sizes) -> HoeffdingTreeArrays:
     b.totals[:B, :C, :Dm] = a.totals
     b.slots[:B, :C, :Dm] = a.slots
     b.constants[:B, :C] = a.constants
+    for name in ("links", "gains", "ages", "windows", "free_windows", "rng"):
+        before = getattr(a, name)
+        getattr(b, name)[tuple(slice(0, size) for size in before.shape)] = before
     for i in range(Dm):
         rows = a.tables[:, a.first[i] : a.first[i + 1]]
         b.tables[:B, b.first[i] : b.first[i] + rows.shape[1], :C] = rows

@@ -10,11 +10,17 @@ import numpy as np
 
 from streamlearn.errors import StateError
 
+from ..drift.adwin_kernels import adwin_is_sound
 from .arrays import (
+    ADAPTING,
+    ALTERNATE,
+    ANYTIME,
     BINARY,
+    CHAINED,
     CRITERIA,
     CRITERION,
     DEEPEST,
+    FAMILY,
     INACTIVE,
     LEAF_MODE,
     LEAF_MODES,
@@ -22,10 +28,15 @@ from .arrays import (
     N_BLOCKS,
     N_CHILDREN,
     N_FREE,
+    N_FREE_WINDOWS,
     N_INACTIVE,
     N_NODES,
+    N_OPTIONS,
+    N_WINDOWS,
     NUMERIC,
+    WINDOW,
     HoeffdingTreeArrays,
+    alternates_of,
     layout,
     sizes_of,
 )
@@ -45,8 +56,10 @@ def check_tree(a: HoeffdingTreeArrays) -> None:
         If anything is out of range; the message names the array.
     """
     _check_fields(a)
+    _check_options(a)
     _check_shapes(a)
     _check_numbers(a)
+    _check_links(a)
     _check_nodes(a)
     _check_children(a)
     _check_blocks(a)
@@ -76,6 +89,17 @@ def _check_fields(a: HoeffdingTreeArrays) -> None:
     _require((np.diff(starts) >= 1).all(), "first", "a nominal field has no room")
 
 
+def _check_options(a: HoeffdingTreeArrays) -> None:
+    """The options, of which the family says what the arrays hold."""
+    _require(
+        a.options.dtype == np.float64 and a.options.shape == (N_OPTIONS,), "options", f"expected {N_OPTIONS} numbers"
+    )
+    _require(np.isfinite(a.options).all(), "options", "a parameter is not finite")
+    _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
+    _require(a.options[FAMILY] in range(ADAPTING + 1), "options", "there is no such family of trees")
+    _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
+
+
 def _check_shapes(a: HoeffdingTreeArrays) -> None:
     """Dtypes and shapes; `sizes_of` takes the room from ``nodes``, ``counts``, ``children`` and ``free_blocks``."""
     for name, dimensions in (("nodes", 1), ("counts", 2), ("children", 1), ("free_blocks", 1)):
@@ -95,9 +119,27 @@ def _check_numbers(a: HoeffdingTreeArrays) -> None:
     _require(0 <= numbers[N_BLOCKS] <= room.blocks, "numbers", "the number of blocks is out of range")
     _require(0 <= numbers[N_FREE] <= numbers[N_BLOCKS], "numbers", "the number of free blocks is out of range")
     _require((numbers >= 0).all(), "numbers", "a counter is negative")
-    _require(np.isfinite(a.options).all(), "options", "a parameter is not finite")
-    _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
-    _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
+
+
+def _check_links(a: HoeffdingTreeArrays) -> None:
+    """What a family keeps beside each node: chains of an anytime tree, windows and alternates of an adaptive one."""
+    n, kind = int(a.numbers[N_NODES]), a.nodes["kind"][: a.numbers[N_NODES]]
+    if a.options[FAMILY] == ANYTIME:
+        _require(a.links[0, CHAINED] <= 0, "links", "the root is chained to a node above it")
+    if a.options[FAMILY] != ADAPTING:
+        return
+    n_windows, n_free = int(a.numbers[N_WINDOWS]), int(a.numbers[N_FREE_WINDOWS])
+    _require(n_windows <= len(a.free_windows), "numbers", "the number of windows is out of range")
+    _require(n_free <= n_windows, "numbers", "the number of free windows is out of range")
+    window, alternate = a.links[:n, WINDOW], a.links[:n, ALTERNATE]
+    _require(_within(window, -1, n_windows) and _within(alternate, -1, n), "links", "a node's link leads nowhere")
+    in_use = np.sort(np.concatenate([window[window >= 0], a.free_windows[:n_free]]))
+    _require(np.array_equal(in_use, np.arange(n_windows)), "free_windows", "a window has no owner, or two")
+    masters, alternates = alternates_of(a)
+    _require((kind[masters] >= NUMERIC).all(), "links", "a leaf has an alternate")
+    _require((kind[alternates] <= INACTIVE).all(), "links", "an alternate is not a leaf")
+    _require((window[alternates] >= 0).all(), "links", "an alternate has no window")
+    _require(adwin_is_sound(a.windows[:n_windows]), "windows", "a window's buckets disagree with its width")
 
 
 def _check_nodes(a: HoeffdingTreeArrays) -> None:
@@ -115,12 +157,14 @@ def _check_nodes(a: HoeffdingTreeArrays) -> None:
     _require(parent[0] == -1 and depth[0] == 0, "nodes", "the root has a parent")
     _require((parent[1:] >= 0).all(), "nodes", "a node has no parent")
     _require((parent[1:] < np.arange(1, len(nodes))).all(), "nodes", "a node comes before its parent")
-    _require((depth[1:] == depth[parent[1:]] + 1).all(), "nodes", "a node's depth disagrees with its parent's")
+    below = np.ones(len(nodes), np.int64)
+    below[alternates_of(a)[1]] = 0
+    _require((depth[1:] == (depth[parent] + below)[1:]).all(), "nodes", "a node's depth disagrees with its parent's")
     _require(_within(depth, 0, DEEPEST + 1), "nodes", "a node is too deep")
 
 
 def _check_children(a: HoeffdingTreeArrays) -> None:
-    """The nodes form one tree: each but the root is the child of exactly one split, its parent."""
+    """The nodes form one tree: each but the root is the child or the alternate of exactly one split, its parent."""
     nodes = a.nodes[: a.numbers[N_NODES]]
     child = nodes["child"].astype(np.int64)
     pairs = np.flatnonzero((nodes["kind"] == NUMERIC) | (nodes["kind"] == BINARY))
@@ -135,8 +179,9 @@ def _check_children(a: HoeffdingTreeArrays) -> None:
     _require(_within(slots, -1, len(nodes)), "children", "a child is not there")
 
     owners = np.repeat(fans[order], room[order])[slots >= 0]
-    parents = np.concatenate([pairs, pairs, owners])
-    children = np.concatenate([child[pairs], child[pairs] + 1, slots[slots >= 0]])
+    masters, alternates = alternates_of(a)
+    parents = np.concatenate([pairs, pairs, owners, masters])
+    children = np.concatenate([child[pairs], child[pairs] + 1, slots[slots >= 0], alternates])
     by_child = np.argsort(children, kind="stable")
     _require(np.array_equal(children[by_child], np.arange(1, len(nodes))), "nodes", "a node has no parent, or two")
     _require(np.array_equal(parents[by_child], nodes["parent"][1:]), "nodes", "a node's parent is not its parent")
@@ -148,7 +193,12 @@ def _check_blocks(a: HoeffdingTreeArrays) -> None:
     free = a.free_blocks[: a.numbers[N_FREE]]
     owned = nodes["block"] >= 0
     _require(_within(nodes["block"], -1, n_blocks), "nodes", "a leaf's block is not there")
-    _require((nodes["kind"][owned] < INACTIVE).all(), "nodes", "a node that is no active leaf has a block")
+    if a.options[FAMILY] == ANYTIME:
+        _require(owned[nodes["kind"] >= NUMERIC].all(), "nodes", "a split has no block")
+        owners = nodes["kind"] != INACTIVE
+    else:
+        owners = nodes["kind"] < INACTIVE
+    _require(owners[owned].all(), "nodes", "a node that keeps no statistics has a block")
     in_use = np.sort(np.concatenate([nodes["block"][owned], free]))
     _require(np.array_equal(in_use, np.arange(n_blocks)), "free_blocks", "a block has no owner, or two")
     room = np.diff(a.first)

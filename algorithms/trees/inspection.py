@@ -22,6 +22,7 @@ from .arrays import (
     NB_THRESHOLD,
     NUMERIC,
     HoeffdingTreeArrays,
+    alternates_of,
 )
 from .kernels import find_path
 
@@ -88,14 +89,19 @@ class TreeView:
         return np.empty(0) if self._a is None else self._a.nodes[: self._a.numbers[N_NODES]]
 
     @property
+    def _n_alternates(self) -> int:
+        """Alternates, each a leaf, which predict nothing and so are not shown."""
+        return 0 if self._a is None else len(alternates_of(self._a)[1])
+
+    @property
     def n_nodes(self) -> int:
         """Splits and leaves; a tree that has seen nothing is one leaf."""
-        return max(1, len(self._nodes))
+        return max(1, len(self._nodes) - self._n_alternates)
 
     @property
     def n_leaves(self) -> int:
         """Leaves, inactive ones included."""
-        return 1 if self._a is None else int((self._nodes["kind"] <= INACTIVE).sum())
+        return 1 if self._a is None else int((self._nodes["kind"] <= INACTIVE).sum()) - self._n_alternates
 
     @property
     def height(self) -> int:
@@ -188,7 +194,7 @@ class TreeView:
         lines = ["digraph tree {", '  node [shape=box, fontname="sans-serif", style=rounded];']
         if self._a is not None and self._schema is not None:
             lines.append(f"  n0 [label={_quoted(self._node_label(0))}];")
-            parents = {branch.child: node for node in range(self.n_nodes) for branch in self.branches(node)}
+            parents = {branch.child: node for node in range(len(self._nodes)) for branch in self.branches(node)}
             for _, branch in self._walk(max_depth):
                 lines.append(f"  n{branch.child} [label={_quoted(self._node_label(branch.child))}];")
                 lines.append(f"  n{parents[branch.child]} -> n{branch.child} [label={_quoted(branch.test)}];")

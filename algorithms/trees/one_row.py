@@ -1,4 +1,4 @@
-"""The tree's kernel for single rows, which cost too little to be handed over as structs."""
+"""The trees' kernels for single rows, which cost too little to be handed over as structs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from streamlearn.compiled import address_of, by_address, kernel
 from streamlearn.work import class_work_at
 
+from . import efdt_kernels, hat_kernels
 from .arrays import allocate, make_tree, tree_options
 from .kernels import advance
 
@@ -21,5 +22,20 @@ def tree_address(tree: Any) -> int:
 
 @kernel
 def advance_one(tree: int, work: int) -> int:
-    """`advance` over a tree and a work that are given by their addresses."""
+    """`kernels.advance` over a tree and a work that are given by their addresses."""
     return advance(tree_at(tree), class_work_at(work), 0)
+
+
+efdt_advance, hat_advance = efdt_kernels.advance, hat_kernels.advance
+
+
+@kernel
+def efdt_advance_one(tree: int, work: int) -> int:
+    """`efdt_kernels.advance` over a tree and a work that are given by their addresses."""
+    return efdt_advance(tree_at(tree), class_work_at(work), 0)
+
+
+@kernel
+def hat_advance_one(tree: int, work: int) -> int:
+    """`hat_kernels.advance` over a tree and a work that are given by their addresses."""
+    return hat_advance(tree_at(tree), class_work_at(work), 0)

@@ -21,7 +21,8 @@ from streams import Stream
 
 from .contract import Peer, Ready, Round
 
-LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior")
+TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior")
 WINDOW = 1000
 WARM_UP_SECONDS = 5.0  # Java compiles what runs often, in the background: one pass over a short stream is not enough
 
@@ -112,10 +113,12 @@ def _make(learner: str, schema: Any) -> Any:
     """A fresh MOA learner at MOA's own defaults (CapyMOA's wrappers set others)."""
     from moa.classifiers.bayes import NaiveBayes
     from moa.classifiers.functions import MajorityClass, NoChange
-    from moa.classifiers.trees import HoeffdingTree
+    from moa.classifiers.trees import EFDT, HoeffdingAdaptiveTree, HoeffdingTree
 
     makers: dict[str, Any] = {
         "hoeffding_tree": HoeffdingTree,
+        "extremely_fast_decision_tree": EFDT,
+        "hoeffding_adaptive_tree": HoeffdingAdaptiveTree,
         "naive_bayes": NaiveBayes,
         "no_change": NoChange,
         "prior": MajorityClass,

@@ -11,7 +11,8 @@ from streams import Stream
 
 from .contract import Peer, Ready, Round
 
-LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior", "logistic_regression")
+TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "logistic_regression")
 WARM_UP_ROWS = 1000
 
 

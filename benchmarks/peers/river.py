@@ -12,7 +12,8 @@ from streams import Stream
 
 from .contract import Peer, Ready, Round
 
-LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior")
+TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior")
 
 
 def make(stream: Stream, learner: str) -> Any:
@@ -25,6 +26,10 @@ def make(stream: Stream, learner: str) -> Any:
 
     if learner == "hoeffding_tree":
         return tree.HoeffdingTreeClassifier(nominal_attributes=stream.nominal)
+    if learner == "extremely_fast_decision_tree":
+        return tree.ExtremelyFastDecisionTreeClassifier(nominal_attributes=stream.nominal)
+    if learner == "hoeffding_adaptive_tree":
+        return tree.HoeffdingAdaptiveTreeClassifier(nominal_attributes=stream.nominal, seed=1)
     if learner == "no_change":
         return dummy.NoChangeClassifier()
     if learner == "prior":

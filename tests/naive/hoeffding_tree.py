@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from scipy.special import ndtr
 
@@ -244,8 +245,10 @@ class NaiveHoeffdingTree:
     max_nodes: float = math.inf
     max_blocks: float = math.inf
 
+    node_type: ClassVar[type[Node]] = Node
+
     def __post_init__(self) -> None:
-        self.root = Node([], 0)
+        self.root = self.node_type([], 0)
         self.growing = True
         self.n_nodes = 1
         self.attempts = self.restarts = 0
@@ -302,7 +305,9 @@ class NaiveHoeffdingTree:
         return votes
 
     def votes(self, x: Sequence[float]) -> list[float]:
-        node, _ = self.route(x)
+        return self.votes_at(self.route(x)[0], x)
+
+    def votes_at(self, node: Node, x: Sequence[float]) -> list[float]:
         if node.split is not None or not node.active or self.leaf == "mc":
             return node.counts
         if self.leaf == "nb" and total(node.counts) < self.nb_threshold:
@@ -334,28 +339,33 @@ class NaiveHoeffdingTree:
             if self.n_nodes >= self.max_nodes:
                 self.growing = False
                 return
-            node.children[branch] = node = Node([], node.depth + 1)
+            node.children[branch] = node = self.node_type([], node.depth + 1)
             self.n_nodes += 1
-        if node.active and node.observers is None:
-            in_use = len([n for n in self.nodes() if n.observers is not None])
-            if in_use >= self.max_blocks:
-                node.active = self.growing = False
+        if node.active and node.observers is None and not self.has_block():
+            node.active = self.growing = False
+        weight = self.learn_at_leaf(node, x, y, w)
+        if node.active and self.growing and weight - node.w_last >= self.grace:
+            self.attempt_split(node, weight)
+            node.w_last = weight
+
+    def has_block(self) -> bool:
+        """Whether one more node may keep statistics."""
+        return len([n for n in self.nodes() if n.observers is not None]) < self.max_blocks
+
+    def learn_at_leaf(self, node: Node, x: Sequence[float], y: int, w: float) -> float:
+        """Add a row to a leaf; its weight."""
         if node.active and self.leaf == "nba":
             if first_largest(node.counts, -1) == y:
                 node.mc_ok += w
             if first_largest(self.bayes_votes(node, x), 0) == y:
                 node.nb_ok += w
         add(node.counts, y, w)
-        if not node.active:
-            return
-        if node.observers is None:
-            node.observers = [NominalObserver() if nominal else NumericObserver() for nominal in self.nominal]
-        for value, observer in zip(x, node.observers, strict=True):
-            observer.observe(value, y, w)
-        weight = total(node.counts)
-        if self.growing and weight - node.w_last >= self.grace:
-            self.attempt_split(node, weight)
-            node.w_last = weight
+        if node.active:
+            if node.observers is None:
+                node.observers = [NominalObserver() if nominal else NumericObserver() for nominal in self.nominal]
+            for value, observer in zip(x, node.observers, strict=True):
+                observer.observe(value, y, w)
+        return total(node.counts)
 
     def best_of(self, node: Node, attribute: int, observer: Observer) -> Split | None:
         best = None
@@ -365,21 +375,32 @@ class NaiveHoeffdingTree:
                 best = split
         return best
 
-    def attempt_split(self, node: Node, weight: float) -> None:
+    def may_split(self, node: Node, weight: float) -> bool:
         if len([c for c in node.counts if c != 0.0]) < 2 or node.depth >= self.max_depth:
-            return
-        if max(node.counts) / weight > self.max_share:
-            return
-        self.attempts += 1
+            return False
+        return not max(node.counts) / weight > self.max_share
+
+    def candidates(self, node: Node) -> list[Split]:
+        """The best split on each attribute and, with pre-pruning, not to split; worst first."""
         found: list[Split | None] = [self.best_of(node, i, o) for i, o in enumerate(node.observers or [])]
         splits = [split for split in found if split is not None]
         if self.preprune:
             splits.insert(0, Split("null", -1, math.nan, []))
         by_merit: Callable[[Split], float] = lambda split: split.merit  # noqa: E731
         splits.sort(key=by_merit)
+        return splits
+
+    def bound(self, length: int, weight: float) -> float:
+        R = 1.0 if self.criterion == "gini" else math.log(max(2, length)) / math.log(2.0)
+        return math.sqrt(R * R * math.log(1.0 / self.delta) / (2.0 * weight))
+
+    def attempt_split(self, node: Node, weight: float) -> None:
+        if not self.may_split(node, weight):
+            return
+        self.attempts += 1
+        splits = self.candidates(node)
         if len(splits) >= 2:
-            R = 1.0 if self.criterion == "gini" else math.log(max(2, len(node.counts))) / math.log(2.0)
-            bound = math.sqrt(R * R * math.log(1.0 / self.delta) / (2.0 * weight))
+            bound = self.bound(len(node.counts), weight)
             if not (splits[-1].merit - splits[-2].merit > bound or bound < self.tau):
                 return
         if not splits:
@@ -396,5 +417,5 @@ class NaiveHoeffdingTree:
             return
         node.split, node.observers = split, None
         for branch, counts in enumerate(split.branches):
-            node.children[branch] = Node(list(counts), node.depth + 1, w_last=total(counts))
+            node.children[branch] = self.node_type(list(counts), node.depth + 1, w_last=total(counts))
         self.n_nodes += len(split.branches)
