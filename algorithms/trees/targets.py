@@ -1,0 +1,231 @@
+"""Moments of targets, and the bounded observers that keep them by intervals of a numeric field and by category.
+
+A numeric observer is a list of *bins* in ascending order. A bin is an interval, from the least to the greatest value it
+holds, with the moments of the targets there. A value in no bin becomes a bin of its own; when there is no room for it,
+neighbours merge until none of the rest could without holding more than a fixed share of all weight. So the observer is
+exact up to as many different values as there are bins, as the E-BST of FIMT-DD (Ikonomovska et al. 2011) is, and beyond
+that has its borders where the data are, whatever the field's scale and outliers: a quantising observer (Mastelini and
+de Carvalho 2021) that needs no radius. The moments on both sides of a gap between bins are exact in any case.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streamlearn.compiled import inlined, kernel
+
+from .regression_arrays import HIGH, LOW, MEAN, SQUARES, WEIGHT
+
+
+@inlined
+def add_target(moments: np.ndarray, y: float, w: float) -> None:
+    """Take a target into moments, float64 [3 or more] (West 1979)."""
+    moments[WEIGHT] += w
+    distance = y - moments[MEAN]
+    moments[MEAN] += w * distance / moments[WEIGHT]
+    moments[SQUARES] += w * distance * (y - moments[MEAN])
+
+
+@inlined
+def merge(into: np.ndarray, other: np.ndarray) -> None:
+    """Take the second moments into the first (Chan, Golub and LeVeque 1979)."""
+    n, m = into[WEIGHT], other[WEIGHT]
+    if m > 0.0:
+        distance = other[MEAN] - into[MEAN]
+        into[WEIGHT] = n + m
+        into[MEAN] += distance * (m / (n + m))
+        into[SQUARES] += other[SQUARES] + distance * distance * (n * (m / (n + m)))
+
+
+@inlined
+def variance(moments: np.ndarray) -> float:
+    """Sample variance, 0 up to weight 1."""
+    return moments[SQUARES] / (moments[WEIGHT] - 1.0) if moments[WEIGHT] > 1.0 else 0.0
+
+
+@inlined
+def reduction(total: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
+    """By how much a split in two lowers the variance."""
+    n = total[WEIGHT]
+    share = left[WEIGHT] / n * variance(left) + right[WEIGHT] / n * variance(right)
+    return variance(total) - share
+
+
+# -- bins --------------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def find_bin(bins: np.ndarray, n: int, x: float) -> int:
+    """The first of ``n`` bins that does not lie below ``x``; ``n`` if all do."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) >> 1
+        below = bins[middle, HIGH] < x
+        low = middle + 1 if below else low
+        high = high if below else middle
+    return low
+
+
+@inlined
+def observe_number(bins: np.ndarray, n: int, x: float, y: float, w: float) -> int:
+    """Take a value and its target into an observer, float64 [bins, 5]; the number of bins in use from now on."""
+    i = find_bin(bins, n, x)
+    if i < n and bins[i, LOW] <= x:
+        add_target(bins[i], y, w)
+        return n
+    return insert_bin(bins, n, i, x, y, w)
+
+
+@kernel
+def insert_bin(bins: np.ndarray, n: int, i: int, x: float, y: float, w: float) -> int:
+    """Make a bin for a value that lies before bin ``i`` and in none; the number of bins afterwards."""
+    if n == len(bins):
+        n = merge_neighbours(bins)
+        i = find_bin(bins, n, x)
+        if i < n and bins[i, LOW] <= x:
+            add_target(bins[i], y, w)
+            return n
+    for k in range(n, i, -1):
+        for part in range(5):
+            bins[k, part] = bins[k - 1, part]
+    bins[i, WEIGHT], bins[i, MEAN], bins[i, SQUARES] = w, y, 0.0
+    bins[i, LOW] = bins[i, HIGH] = x
+    return n + 1
+
+
+@kernel
+def merge_neighbours(bins: np.ndarray) -> int:
+    """Merge bins, from the lowest on, while two together hold at most 4 / bins of the weight; how many are left.
+
+    That is at most half of them and one: any two neighbours left hold more than that together.
+    """
+    total = 0.0
+    for k in range(len(bins)):
+        total += bins[k, WEIGHT]
+    most = 4.0 * total / len(bins)
+    last = 0
+    for k in range(1, len(bins)):
+        if bins[last, WEIGHT] + bins[k, WEIGHT] <= most:
+            merge(bins[last], bins[k])
+            bins[last, HIGH] = bins[k, HIGH]
+        else:
+            last += 1
+            for part in range(5):
+                bins[last, part] = bins[k, part]
+    n = last + 1
+    bins[n:] = 0.0
+    return n
+
+
+@kernel
+def best_number_split(bins: np.ndarray, n: int, least: float, scratch: np.ndarray) -> tuple[float, float]:
+    """The best threshold between two of ``n`` bins.
+
+    Parameters
+    ----------
+    least
+        Weight that both sides must have.
+    scratch : float64 [bins + 1, 3]
+        The moments of all targets are left in the last of its first ``n`` rows.
+
+    Returns
+    -------
+    float, float
+        The reduction of variance, 0 if there is no threshold that is any good; the threshold.
+    """
+    for k in range(n):
+        for part in range(3):
+            scratch[k, part] = bins[k, part]
+        if k > 0:
+            merge(scratch[k], scratch[k - 1])
+    right = scratch[n]
+    right[:] = 0.0
+    best, threshold = 0.0, 0.0
+    for k in range(n - 1, 0, -1):
+        merge(right, bins[k])
+        left = scratch[k - 1]
+        if left[WEIGHT] >= least and right[WEIGHT] >= least:
+            merit = reduction(scratch[n - 1], left, right)
+            if merit >= best and merit > 0.0:
+                best, threshold = merit, between(bins[k - 1, HIGH], bins[k, LOW])
+    return best, threshold
+
+
+@inlined
+def between(low: float, high: float) -> float:
+    """A threshold t with low <= t < high, half-way if numbers allow."""
+    middle = 0.5 * low + 0.5 * high
+    return middle if low <= middle < high else low
+
+
+@kernel
+def number_branches(bins: np.ndarray, n: int, threshold: float, branches: np.ndarray) -> None:
+    """Write the moments on both sides of a threshold into ``branches``, float64 [2, 3]."""
+    branches[:] = 0.0
+    for k in range(n):
+        merge(branches[0 if bins[k, HIGH] <= threshold else 1], bins[k])
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def best_category_split(
+    table: np.ndarray, least: float, binary_only: bool, scratch: np.ndarray, parts: np.ndarray
+) -> tuple[float, int]:
+    """The best split on a nominal field: one category against the rest, or one branch a category.
+
+    Parameters
+    ----------
+    table : float64 [v, 3]
+        Moments by category.
+    least
+        Weight that each branch must have.
+    binary_only
+        Whether one branch a category is no choice.
+    scratch : float64 [v + 1, 3]
+        Row ``k`` gets the moments of the categories below ``k``; so the last one those of all.
+    parts : float64 [2, 3]
+        Scratch space.
+
+    Returns
+    -------
+    float, int
+        The reduction of variance, 0 if no split is any good; the category, or -1 for one branch a category.
+    """
+    v = len(table)
+    scratch[0] = 0.0
+    present, allowed = 0, True
+    for k in range(v):
+        scratch[k + 1] = scratch[k]
+        merge(scratch[k + 1], table[k])
+        if table[k, WEIGHT] > 0.0:
+            present += 1
+            allowed &= table[k, WEIGHT] >= least
+    total = scratch[v]
+    best, category = 0.0, 0
+    above, rest = parts[0], parts[1]
+    above[:] = 0.0
+    for k in range(v - 1, -1, -1):
+        rest[:] = scratch[k]
+        merge(rest, above)
+        if table[k, WEIGHT] >= least and rest[WEIGHT] >= least and table[k, WEIGHT] > 0.0:
+            merit = reduction(total, table[k], rest)
+            if merit >= best and merit > 0.0:
+                best, category = merit, k
+        merge(above, table[k])
+    if present > 2 and allowed and not binary_only:
+        merit = variance(total)
+        for k in range(v):
+            merit -= table[k, WEIGHT] / total[WEIGHT] * variance(table[k])
+        if merit >= best and merit > 0.0:
+            best, category = merit, -1
+    return best, category
+
+
+@kernel
+def category_branches(table: np.ndarray, category: int, branches: np.ndarray) -> None:
+    """Write the moments of a category and of the rest into ``branches``, float64 [2, 3]."""
+    branches[:] = 0.0
+    for k in range(len(table)):
+        merge(branches[0 if k == category else 1], table[k])
