@@ -25,7 +25,7 @@ def read_row(
     values: np.ndarray,
     rows: np.ndarray,
 ) -> None:
-    """Numbers of a row into ``values``, NaN where missing or out of range; table rows of its categories into ``rows``."""
+    """Numbers of a row into ``values``, NaN where missing or out of range; its categories' table rows into ``rows``."""
     for j in range(len(numeric_fields)):
         x = X[row, numeric_fields[j]]
         values[j] = x if abs(x) <= LIMIT else math.nan

@@ -52,22 +52,26 @@ ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
     MIN_WINDOW,
     SIGNIFICANCE,
     DRIFT_DELTA,
-) = range(16)
+    RESIDUALS,
+) = range(17)
 """Places in ``options``."""
-N_OPTIONS = 16
+N_OPTIONS = 17
 
 BY_MEAN, BY_MODEL, BY_EITHER = range(3)
 """Values of ``options[LEAF_MODE]``; `PREDICTIONS` has their names."""
 PREDICTIONS = ("mean", "model", "adaptive")
+SPLIT_ON = {"targets": 0.0, "both": 0.75, "residuals": 1.0}
+"""What splits can be to tell apart, and ``options[RESIDUALS]``, the share of the residuals in a merit."""
 
 DEAD = -1
 """Kind of a node that is no longer part of the tree; the other kinds are those of `arrays`, without INACTIVE."""
 
-WEIGHT, MEAN, SQUARES = range(3)
-"""Places in the moments of targets: n, mean, S (squared deviations)."""
-LOW, HIGH = 3, 4
+WEIGHT, MEAN, SQUARES, RESIDUAL, UNEXPLAINED = range(5)
+"""Places in moments: weight; mean and squared deviations of the targets; the same of what the leaf's model missed."""
+N_MOMENTS = 5
+LOW, HIGH = 5, 6
 """Further places in a bin: the least and the greatest value in it."""
-N_BIN = 5
+N_BIN = 7
 
 SEEN, CENTRE, VARIANCE, INVERSE = range(4)
 """Places in the scale of a numeric field: weight, mean, variance, 1 / deviation (0 where the field has not varied)."""
@@ -80,9 +84,8 @@ NODE = np.dtype(
     [
         ("threshold", np.float64),  # of a split: t, or the category v
         ("merit", np.float64),  # of a split: the variance that it took away
-        ("n", np.float64),  # targets: weight, inherited and learned; of a split, when it split
+        ("n", np.float64),  # weight of the targets, inherited and learned, and their mean; of a split, when it split
         ("mean", np.float64),
-        ("squares", np.float64),  # their squared deviations
         ("seen", np.float64),  # of a leaf: weight that its observers have seen
         ("tried", np.float64),  # of a leaf: that weight at the last attempt to split
         ("mean_error", np.float64),  # faded sums of squared errors of the mean, and of the model
@@ -114,7 +117,7 @@ class RegressionTreeArrays(NamedTuple):
     numbers : int64 [10]
         Nodes, children and blocks in the arrays; those of the first and the last that are alive; alternate trees alive,
         ever started, ever put in place, ever given up; what there is no room for.
-    options : float64 [16]
+    options : float64 [17]
         Parameters, see `tree_options`.
     place : int32 [D]
         Of a numeric field, its index among the numeric ones; of a nominal field, ``~`` its index among the nominal.
@@ -133,10 +136,10 @@ class RegressionTreeArrays(NamedTuple):
         What the model standardises numeric fields by; no rows' worth if leaves predict means.
     used : int32 [B, Dn]
         Bins in use.
-    bins : float64 [B, Dn, bins, 5]
-        Numeric observers: moments of the targets by intervals of the field, in ascending order.
-    tables : float64 [B, V, 3]
-        Nominal observers: moments of the targets by category.
+    bins : float64 [B, Dn, bins, 7]
+        Numeric observers: moments by intervals of the field, in ascending order.
+    tables : float64 [B, V, 5]
+        Nominal observers: moments by category.
     windows : float64 [N, A]
         ADWIN over the errors of each node.
     scale : float64 [2]
@@ -231,7 +234,7 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
         "scales": (np.float64, (sizes.nodes, N_SCALE, Dn if sizes.models else 0)),
         "used": (np.int32, (B, Dn)),
         "bins": (np.float64, (B, Dn, sizes.bins, N_BIN)),
-        "tables": (np.float64, (B, V, 3)),
+        "tables": (np.float64, (B, V, N_MOMENTS)),
         "windows": (np.float64, (sizes.nodes, adwin_size(WINDOW_ROWS) if sizes.monitored else 0)),
         "scale": (np.float64, (2,)),
         "random": (np.uint64, (4 if sizes.monitored else 0,)),
@@ -245,7 +248,7 @@ def allocate(sizes: Sizes, options: np.ndarray, random: np.ndarray) -> Regressio
     ----------
     sizes
         Room, of which there will be at least what a first row may need.
-    options : float64 [16]
+    options : float64 [17]
         The parameters.
     random : uint64 [4] or [0]
         The generator's first state.
@@ -387,5 +390,3 @@ def _moved_children(
         nodes["child"][node] = end
         end += new[field]
     return children
-
-

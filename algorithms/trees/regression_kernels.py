@@ -22,7 +22,6 @@ from .regression_arrays import (
     BLOCKS,
     BY_EITHER,
     BY_MEAN,
-    BY_MODEL,
     CHILDREN,
     COLUMNS,
     DECAY,
@@ -39,11 +38,12 @@ from .regression_arrays import (
     MIN_SAMPLES,
     N_BLOCKS,
     N_CHILDREN,
+    N_MOMENTS,
     N_NODES,
     NODES,
     RATE,
+    RESIDUALS,
     SHORT,
-    SQUARES,
     TAU,
     WEIGHT,
 )
@@ -80,10 +80,10 @@ def route(
         kind, child = nodes[at].kind, nodes[at].child
         x = X[row, nodes[at].feature]
         if kind == NUMERIC:
+            usual = nodes[at].usual
+            at = child + (1 - (x <= nodes[at].threshold))  # no branch: a processor can't foresee it
             if math.isnan(x):
-                at = nodes[at].usual
-            else:
-                at = child + (1 - (x <= nodes[at].threshold))  # no branch: a processor can't foresee it
+                at = usual
         elif not x >= 0.0:
             at = nodes[at].usual
         elif kind == BINARY:
@@ -172,6 +172,7 @@ def learn_leaf(
     """Let a leaf learn a row, given its model's output; whether it is time for an attempt to split."""
     node = nodes[leaf]
     mode = int(options[LEAF_MODE])
+    residual = y - output if mode != BY_MEAN else y
     if mode == BY_EITHER:
         by_mean, by_model = min(abs(y - node.mean), LARGEST_ERROR), min(abs(y - output), LARGEST_ERROR)
         node.mean_error = options[DECAY] * node.mean_error + by_mean * by_mean
@@ -181,9 +182,7 @@ def learn_leaf(
             coefficients[leaf, 0] = output = y  # a model of nothing starts at its first target
         learn_model(coefficients, scales, leaf, values, rows, z, y - output, w, options[RATE])
     node.n += w
-    distance = y - node.mean
-    node.mean += w * distance / node.n
-    node.squares += w * distance * (y - node.mean)
+    node.mean += w * (y - node.mean) / node.n
 
     b = node.block
     if b < 0:
@@ -192,10 +191,10 @@ def learn_leaf(
         b = take_block(tree, leaf)
     for j in range(len(values)):
         if values[j] == values[j]:
-            used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, w)
+            used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, residual, w)
     for i in range(len(rows)):
         if rows[i] >= 0:
-            add_target(tables[b, rows[i]], y, w)
+            add_target(tables[b, rows[i]], y, residual, w)
     node.seen += w
     return node.seen - node.tried >= options[GRACE]
 
@@ -331,7 +330,7 @@ def attempt_split(tree: Any, leaf: int) -> None:
     longest = tree.bins.shape[2]
     for i in range(len(tree.nominal_fields)):
         longest = max(longest, tree.first[i + 1] - tree.first[i])
-    scratch, parts = np.empty((longest + 1, 3)), np.empty((2, 3))
+    scratch, parts = np.empty((longest + 1, N_MOMENTS)), np.empty((2, N_MOMENTS))
     best, second, feature, point = 0.0, 0.0, -1, 0.0
     for field in range(len(tree.place)):
         merit, where = best_split(tree, node.block, field, node.seen, scratch, parts)
@@ -354,16 +353,16 @@ def best_split(
 
     The merit is the reduction of variance among the rows that have the field, times their share of all rows.
     """
-    place, least = tree.place[field], tree.options[MIN_SAMPLES]
+    place, least, residuals = tree.place[field], tree.options[MIN_SAMPLES], tree.options[RESIDUALS]
     if place >= 0:
         n = tree.used[b, place]
         if n < 2:
             return 0.0, 0.0
-        merit, point = best_number_split(tree.bins[b, place], n, least, scratch)
+        merit, point = best_number_split(tree.bins[b, place], n, least, residuals, scratch)
         known = scratch[n - 1, WEIGHT]
     else:
         table = tree.tables[b, tree.first[~place] : tree.first[~place + 1]]
-        merit, category = best_category_split(table, least, tree.options[BINARY_ONLY] != 0.0, scratch, parts)
+        merit, category = best_category_split(table, least, residuals, tree.options[BINARY_ONLY] != 0.0, scratch, parts)
         point, known = float(category), scratch[len(table), WEIGHT]
     return (merit * known / weight, point) if merit > 0.0 else (0.0, point)
 
@@ -413,5 +412,5 @@ def split_off(tree: Any, parent: int, depth: int, moments: np.ndarray) -> int:
     leaf = new_leaf(tree, parent, depth)
     inherit(tree, leaf, parent)
     node = tree.nodes[leaf]
-    node.n, node.mean, node.squares = moments[WEIGHT], moments[MEAN], moments[SQUARES]
+    node.n, node.mean = moments[WEIGHT], moments[MEAN]
     return leaf

@@ -13,19 +13,20 @@ from streamlearn.schema import Schema, Shape
 
 from . import regression_arrays as tree_arrays
 from .arrays import DEEPEST
-from .regression_arrays import PREDICTIONS, RegressionTreeArrays, Sizes, make_regression_tree
+from .regression_arrays import PREDICTIONS, SPLIT_ON, RegressionTreeArrays, Sizes, make_regression_tree
 from .regression_check import check_regression_tree
 from .regression_kernels import advance
 from .regression_one_row import advance_one, tree_address
 
 
 class HoeffdingTreeRegressor(Regressor):
-    """A tree of linear models that splits a leaf once enough rows prove which field tells targets apart best.
+    """A tree of linear models that splits a leaf once enough rows prove which field is best.
 
-    A leaf collects targets by intervals of each numeric field and by category. Every `grace_period` of weight it takes
-    the best split of each field, the one that lowers the targets' variance most, and compares the best field with the
-    second best: if the Hoeffding bound says that it would stay the best on endless data, or that the two are as good as
-    equal, the leaf splits. Each row is seen once, and memory depends on the size of the tree only.
+    A leaf collects what its linear model leaves unexplained, by intervals of each numeric field and by category. Every
+    `grace_period` of weight it takes the best split of each field, the one that lowers the variance most, and compares
+    the best field with the second best: if the Hoeffding bound says that it would stay the best on endless data, or
+    that the two are as good as equal, the leaf splits. Each row is seen once, and memory depends on the size of the
+    tree only.
 
     Parameters
     ----------
@@ -39,6 +40,9 @@ class HoeffdingTreeRegressor(Regressor):
         Hoeffding bound below which the best of equally good splits is taken.
     leaf_prediction : "mean", "model" or "adaptive"
         Leaves predict the mean of their targets, by a linear model, or by whichever had the lower error lately.
+    split_on : "targets", "residuals" or "both"
+        What splits are to tell apart: the targets, as in the paper and in River, what a leaf's linear model leaves
+        unexplained, or both alike. Leaves that only predict means have no residuals.
     learning_rate : float in (0, 1]
         Rate of the linear models.
     model_selector_decay : float in [0, 1]
@@ -53,7 +57,7 @@ class HoeffdingTreeRegressor(Regressor):
         A split that would need more nodes is not made; the tree goes on learning in its leaves.
     max_active_leaves : int >= 1
         Leaves that collect statistics for a split. With ``d`` numeric fields and ``v`` categories (each field's up to
-        the next power of two, as room for more), a leaf's take ``40 d n_bins + 24 v`` bytes, and each node
+        the next power of two, as room for more), a leaf's take ``48 d n_bins + 32 v`` bytes, and each node
         ``128 + 40 d + 8 v``; room is at most doubled.
     schema
         The stream's schema; inferred from the first data by default.
@@ -109,6 +113,7 @@ class HoeffdingTreeRegressor(Regressor):
         delta: float = 1e-7,
         tau: float = 0.05,
         leaf_prediction: str = "adaptive",
+        split_on: str = "both",
         learning_rate: float = 0.01,
         model_selector_decay: float = 0.95,
         min_samples_split: float = 5,
@@ -124,6 +129,7 @@ class HoeffdingTreeRegressor(Regressor):
         check_range("delta", delta, 0, 1, open_low=True)
         check_range("tau", tau, 0, 1e6)
         check_choice("leaf_prediction", leaf_prediction, PREDICTIONS)
+        check_choice("split_on", split_on, tuple(SPLIT_ON))
         check_range("learning_rate", learning_rate, 0, 1, open_low=True)
         check_range("model_selector_decay", model_selector_decay, 0, 1)
         check_range("min_samples_split", min_samples_split, 0, 1e12)
@@ -134,8 +140,8 @@ class HoeffdingTreeRegressor(Regressor):
             raise OptionError(f"binary_split must be true or false, got {binary_split!r}")
         self.grace_period, self.max_depth = grace_period, max_depth
         self.delta, self.tau = delta, tau
-        self.leaf_prediction, self.learning_rate = leaf_prediction, learning_rate
-        self.model_selector_decay = model_selector_decay
+        self.leaf_prediction, self.split_on = leaf_prediction, split_on
+        self.learning_rate, self.model_selector_decay = learning_rate, model_selector_decay
         self.min_samples_split, self.binary_split, self.n_bins = min_samples_split, binary_split, n_bins
         self.max_nodes, self.max_active_leaves = max_nodes, max_active_leaves
         super().__init__(schema=schema)
@@ -148,6 +154,7 @@ class HoeffdingTreeRegressor(Regressor):
         options[tree_arrays.GRACE] = self.grace_period
         options[tree_arrays.DELTA], options[tree_arrays.TAU] = self.delta, self.tau
         options[tree_arrays.LEAF_MODE] = PREDICTIONS.index(self.leaf_prediction)
+        options[tree_arrays.RESIDUALS] = 0.0 if self.leaf_prediction == "mean" else SPLIT_ON[self.split_on]
         options[tree_arrays.DECAY] = self.model_selector_decay
         options[tree_arrays.MIN_SAMPLES] = self.min_samples_split
         options[tree_arrays.BINARY_ONLY] = self.binary_split
