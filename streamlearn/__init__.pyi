@@ -7,6 +7,7 @@ from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
+from .algorithms.trees import HoeffdingAdaptiveTreeRegressor as HoeffdingAdaptiveTreeRegressor
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier
 from .algorithms.trees import HoeffdingTreeRegressor as HoeffdingTreeRegressor
 from .array_learner import Classifier as Classifier

@@ -47,21 +47,18 @@ ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
     MAX_DEPTH,
     MAX_NODES,
     MAX_BLOCKS,
-    MONITORED,
     BOOTSTRAP,
     MIN_WINDOW,
     SIGNIFICANCE,
     DRIFT_DELTA,
     RESIDUALS,
-) = range(17)
+) = range(16)
 """Places in ``options``."""
-N_OPTIONS = 17
+N_OPTIONS = 16
 
 BY_MEAN, BY_MODEL, BY_EITHER = range(3)
 """Values of ``options[LEAF_MODE]``; `PREDICTIONS` has their names."""
 PREDICTIONS = ("mean", "model", "adaptive")
-SPLIT_ON = {"targets": 0.0, "both": 0.75, "residuals": 1.0}
-"""What splits can be to tell apart, and ``options[RESIDUALS]``, the share of the residuals in a merit."""
 
 DEAD = -1
 """Kind of a node that is no longer part of the tree; the other kinds are those of `arrays`, without INACTIVE."""
@@ -117,7 +114,7 @@ class RegressionTreeArrays(NamedTuple):
     numbers : int64 [10]
         Nodes, children and blocks in the arrays; those of the first and the last that are alive; alternate trees alive,
         ever started, ever put in place, ever given up; what there is no room for.
-    options : float64 [17]
+    options : float64 [16]
         Parameters, see `tree_options`.
     place : int32 [D]
         Of a numeric field, its index among the numeric ones; of a nominal field, ``~`` its index among the nominal.
@@ -248,7 +245,7 @@ def allocate(sizes: Sizes, options: np.ndarray, random: np.ndarray) -> Regressio
     ----------
     sizes
         Room, of which there will be at least what a first row may need.
-    options : float64 [17]
+    options : float64 [16]
         The parameters.
     random : uint64 [4] or [0]
         The generator's first state.

@@ -64,6 +64,28 @@ LARGEST_ERROR = 1e150
 
 
 @inlined
+def step_down(
+    X: np.ndarray, row: int, at: int, nodes: np.ndarray, children: np.ndarray, place: np.ndarray, first: np.ndarray
+) -> tuple[int, int]:
+    """The child of a split to which a row goes, and the place in ``children`` where it should have had one, or -1."""
+    kind, child, usual = nodes[at].kind, nodes[at].child, nodes[at].usual
+    x = X[row, nodes[at].feature]
+    if kind == NUMERIC:
+        below = child + (1 - (x <= nodes[at].threshold))  # no branch: a processor can't foresee it
+        return usual if math.isnan(x) else below, NO_SLOT
+    if not x >= 0.0:
+        return usual, NO_SLOT
+    if kind == BINARY:
+        return child if x == nodes[at].threshold else child + 1, NO_SLOT
+    i = ~place[nodes[at].feature]
+    if x >= first[i + 1] - first[i]:
+        return usual, NO_SLOT
+    slot = child + int(x)
+    below = children[slot]
+    return (below, NO_SLOT) if below >= 0 else (usual, slot)
+
+
+@inlined
 def route(
     X: np.ndarray, row: int, start: int, nodes: np.ndarray, children: np.ndarray, place: np.ndarray, first: np.ndarray
 ) -> tuple[int, int, int]:
@@ -77,27 +99,10 @@ def route(
     """
     at, above, slot = start, -1, NO_SLOT
     while nodes[at].kind >= NUMERIC:
-        kind, child = nodes[at].kind, nodes[at].child
-        x = X[row, nodes[at].feature]
-        if kind == NUMERIC:
-            usual = nodes[at].usual
-            at = child + (1 - (x <= nodes[at].threshold))  # no branch: a processor can't foresee it
-            if math.isnan(x):
-                at = usual
-        elif not x >= 0.0:
-            at = nodes[at].usual
-        elif kind == BINARY:
-            at = child if x == nodes[at].threshold else child + 1
-        else:
-            i = ~place[nodes[at].feature]
-            if x >= first[i + 1] - first[i]:
-                at = nodes[at].usual
-            elif children[child + int(x)] >= 0:
-                at = children[child + int(x)]
-            else:
-                if slot == NO_SLOT:
-                    above, slot = at, child + int(x)
-                at = nodes[at].usual
+        below, missing = step_down(X, row, at, nodes, children, place, first)
+        if missing != NO_SLOT and slot == NO_SLOT:
+            above, slot = at, missing
+        at = below
     return at, above, slot
 
 
@@ -403,6 +408,7 @@ def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, b
         node.usual = node.child if branches[0, WEIGHT] >= branches[1, WEIGHT] else node.child + 1
     node.kind, node.feature, node.threshold, node.merit = kind, feature, point, merit
     node.block = -1
+    node.errors = node.error_mean = node.error_squares = 0.0
     numbers[LIVE_BLOCKS] -= 1
 
 

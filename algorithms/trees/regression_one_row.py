@@ -9,6 +9,7 @@ import numpy as np
 from streamlearn.compiled import address_of, by_address, kernel
 from streamlearn.work import value_work_at
 
+from .monitoring import advance_monitored
 from .regression_arrays import N_OPTIONS, RegressionTreeArrays, Sizes, allocate, make_regression_tree
 from .regression_kernels import advance
 
@@ -31,3 +32,9 @@ def tree_address(tree: Any) -> int:
 def advance_one(tree: int, work: int) -> int:
     """`advance` over a tree and a work that are given by their addresses."""
     return advance(tree_at(tree), value_work_at(work), 0)
+
+
+@kernel
+def advance_monitored_one(tree: int, work: int) -> int:
+    """`advance_monitored` over a tree and a work that are given by their addresses."""
+    return advance_monitored(tree_at(tree), value_work_at(work), 0)

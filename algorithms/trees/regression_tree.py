@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, cast
 
 import numpy as np
@@ -13,20 +14,21 @@ from streamlearn.schema import Schema, Shape
 
 from . import regression_arrays as tree_arrays
 from .arrays import DEEPEST
-from .regression_arrays import PREDICTIONS, SPLIT_ON, RegressionTreeArrays, Sizes, make_regression_tree
+from .regression_arrays import PREDICTIONS, RegressionTreeArrays, Sizes, make_regression_tree
 from .regression_check import check_regression_tree
 from .regression_kernels import advance
 from .regression_one_row import advance_one, tree_address
+from .regression_view import RegressionTreeView
 
 
 class HoeffdingTreeRegressor(Regressor):
     """A tree of linear models that splits a leaf once enough rows prove which field is best.
 
-    A leaf collects what its linear model leaves unexplained, by intervals of each numeric field and by category. Every
-    `grace_period` of weight it takes the best split of each field, the one that lowers the variance most, and compares
-    the best field with the second best: if the Hoeffding bound says that it would stay the best on endless data, or
-    that the two are as good as equal, the leaf splits. Each row is seen once, and memory depends on the size of the
-    tree only.
+    A leaf collects targets, and what its linear model leaves of them, by intervals of each numeric field and by
+    category. Every `grace_period` of weight it takes the best split of each field, the one that takes away most of
+    their variance, and compares the best field with the second best: if the Hoeffding bound says that it would stay the
+    best on endless data, or that the two are as good as equal, the leaf splits. Each row is seen once, and memory
+    depends on the size of the tree only.
 
     Parameters
     ----------
@@ -40,9 +42,10 @@ class HoeffdingTreeRegressor(Regressor):
         Hoeffding bound below which the best of equally good splits is taken.
     leaf_prediction : "mean", "model" or "adaptive"
         Leaves predict the mean of their targets, by a linear model, or by whichever had the lower error lately.
-    split_on : "targets", "residuals" or "both"
-        What splits are to tell apart: the targets, as in the paper and in River, what a leaf's linear model leaves
-        unexplained, or both alike. Leaves that only predict means have no residuals.
+    residual_weight : float in [0, 1]
+        A split's merit is the share of variance that it takes away: of what the leaf's linear model leaves unexplained,
+        with this weight, and of the targets, with the rest. 0 is the paper's tree, and River's. Leaves that only
+        predict means have no residuals.
     learning_rate : float in (0, 1]
         Rate of the linear models.
     model_selector_decay : float in [0, 1]
@@ -57,8 +60,8 @@ class HoeffdingTreeRegressor(Regressor):
         A split that would need more nodes is not made; the tree goes on learning in its leaves.
     max_active_leaves : int >= 1
         Leaves that collect statistics for a split. With ``d`` numeric fields and ``v`` categories (each field's up to
-        the next power of two, as room for more), a leaf's take ``48 d n_bins + 32 v`` bytes, and each node
-        ``128 + 40 d + 8 v``; room is at most doubled.
+        the next power of two, as room for more), a leaf's take ``56 d n_bins + 40 v`` bytes, and each node
+        ``124 + 40 d + 8 v``; room is at most doubled.
     schema
         The stream's schema; inferred from the first data by default.
 
@@ -113,7 +116,7 @@ class HoeffdingTreeRegressor(Regressor):
         delta: float = 1e-7,
         tau: float = 0.05,
         leaf_prediction: str = "adaptive",
-        split_on: str = "both",
+        residual_weight: float = 0.75,
         learning_rate: float = 0.01,
         model_selector_decay: float = 0.95,
         min_samples_split: float = 5,
@@ -129,7 +132,7 @@ class HoeffdingTreeRegressor(Regressor):
         check_range("delta", delta, 0, 1, open_low=True)
         check_range("tau", tau, 0, 1e6)
         check_choice("leaf_prediction", leaf_prediction, PREDICTIONS)
-        check_choice("split_on", split_on, tuple(SPLIT_ON))
+        check_range("residual_weight", residual_weight, 0, 1)
         check_range("learning_rate", learning_rate, 0, 1, open_low=True)
         check_range("model_selector_decay", model_selector_decay, 0, 1)
         check_range("min_samples_split", min_samples_split, 0, 1e12)
@@ -140,7 +143,7 @@ class HoeffdingTreeRegressor(Regressor):
             raise OptionError(f"binary_split must be true or false, got {binary_split!r}")
         self.grace_period, self.max_depth = grace_period, max_depth
         self.delta, self.tau = delta, tau
-        self.leaf_prediction, self.split_on = leaf_prediction, split_on
+        self.leaf_prediction, self.residual_weight = leaf_prediction, residual_weight
         self.learning_rate, self.model_selector_decay = learning_rate, model_selector_decay
         self.min_samples_split, self.binary_split, self.n_bins = min_samples_split, binary_split, n_bins
         self.max_nodes, self.max_active_leaves = max_nodes, max_active_leaves
@@ -154,7 +157,7 @@ class HoeffdingTreeRegressor(Regressor):
         options[tree_arrays.GRACE] = self.grace_period
         options[tree_arrays.DELTA], options[tree_arrays.TAU] = self.delta, self.tau
         options[tree_arrays.LEAF_MODE] = PREDICTIONS.index(self.leaf_prediction)
-        options[tree_arrays.RESIDUALS] = 0.0 if self.leaf_prediction == "mean" else SPLIT_ON[self.split_on]
+        options[tree_arrays.RESIDUALS] = 0.0 if self.leaf_prediction == "mean" else self.residual_weight
         options[tree_arrays.DECAY] = self.model_selector_decay
         options[tree_arrays.MIN_SAMPLES] = self.min_samples_split
         options[tree_arrays.BINARY_ONLY] = self.binary_split
@@ -194,3 +197,49 @@ class HoeffdingTreeRegressor(Regressor):
 
     def _used(self, arrays: Any) -> RegressionTreeArrays:
         return tree_arrays.trim(arrays)
+
+    # -- inspection ---------------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> RegressionTreeView:
+        """The tree as it is now, node by node."""
+        return RegressionTreeView(self._arrays, self._live)
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes: splits and leaves."""
+        return self.view.n_nodes
+
+    @property
+    def n_leaves(self) -> int:
+        """Leaves."""
+        return self.view.n_leaves
+
+    @property
+    def height(self) -> int:
+        """Splits on the longest path; 0 for a single leaf."""
+        return self.view.height
+
+    def summary(self) -> dict[str, int]:
+        """Nodes, leaves and depth.
+
+        Returns
+        -------
+        dict
+            Keys ``nodes``, ``leaves``, ``depth``.
+        """
+        view = self.view
+        return {"nodes": view.n_nodes, "leaves": view.n_leaves, "depth": view.height}
+
+    @property
+    def feature_importances(self) -> dict[Hashable, float]:
+        """Each field's share of the merit of all splits, weighted by the rows they were decided on; sums to 1."""
+        return self.view.importances()
+
+    def to_text(self, max_depth: int | None = None) -> str:
+        """The tree as indented text, down to ``max_depth``."""
+        return self.view.to_text(max_depth)
+
+    def to_graphviz(self, max_depth: int | None = None) -> str:
+        """The tree in Graphviz' dot language, down to ``max_depth``."""
+        return self.view.to_graphviz(max_depth)

@@ -4,8 +4,8 @@ A numeric observer is a list of *bins* in ascending order. A bin is an interval,
 it holds, with the moments of the targets there. A value in no bin becomes a bin of its own; when there is no room for
 it, neighbours merge until none of the rest could without holding more than a fixed share of all weight. So the observer
 is exact up to as many different values as there are bins, as the E-BST of FIMT-DD (Ikonomovska et al. 2011) is, and
-beyond that has its borders where the data are, whatever the field's scale and outliers: a quantising observer (Mastelini
-and de Carvalho 2021) that needs no radius. The moments on both sides of a gap between bins are exact in any case.
+beyond that has its borders where the data are, whatever the field's scale and outliers: a quantising observer (as
+Mastelini and de Carvalho 2021) that needs no radius. The moments on both sides of a gap between bins are exact anyhow.
 """
 
 from __future__ import annotations
