@@ -66,14 +66,15 @@ def advance_monitored(tree: Any, work: Any, start: int) -> int:
         return start
     numeric = len(tree.numeric_fields)
     values, rows, z = np.empty(numeric), np.empty(len(tree.nominal_fields), np.int64), np.empty(numeric)
-    return walk_monitored(tree, work, start, values, rows, z, np.empty(len(tree.nodes), np.int64))
+    most = len(tree.nodes) if len(work.schedule) > 1 else tree.numbers[ALTERNATES] + 1
+    return walk_monitored(tree, work, start, values, rows, z, np.empty(most, np.int64))
 
 
 @kernel
 def walk_monitored(
     tree: Any, work: Any, start: int, values: np.ndarray, rows: np.ndarray, z: np.ndarray, pending: np.ndarray
 ) -> int:
-    """`advance_monitored`, given scratch space for one row: float64 [Dn], int64 [Dm], float64 [Dn], int64 [N]."""
+    """`advance_monitored`, given scratch space for one row: float64 [Dn], int64 [Dm], float64 [Dn], and a stack."""
     values, rows, z = borrowed(values), borrowed(rows), borrowed(z)
     options, nodes, X, schedule = borrowed(tree.options), borrowed(tree.nodes), borrowed(work.X), work.schedule
     mode, multiway = int(options[LEAF_MODE]), most_branches(tree.first, options)

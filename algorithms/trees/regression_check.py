@@ -135,6 +135,7 @@ def _check_children(a: RegressionTreeArrays) -> None:
 
 def _check_blocks(a: RegressionTreeArrays) -> None:
     """Each block belongs to one leaf; its bins are within its room."""
+    _require(_within(a.nodes["block"], -1, len(a.used)), "nodes", "a leaf's block is not there")
     owned = a.nodes["block"] >= 0
     _require((a.nodes["kind"][owned] == LEAF).all(), "nodes", "a node that is no leaf has a block")
     in_use = np.sort(a.nodes["block"][owned])

@@ -132,9 +132,10 @@ def merge_neighbours(bins: np.ndarray) -> int:
             last += 1
             for part in range(N_BIN):
                 bins[last, part] = bins[k, part]
-    n = last + 1
-    bins[n:] = 0.0
-    return n
+    if last == len(bins) - 1:  # only a state that nobody learned, with weights that are no numbers, gets here
+        last -= 1
+    bins[last + 1 :] = 0.0
+    return last + 1
 
 
 @kernel
