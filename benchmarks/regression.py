@@ -203,7 +203,7 @@ def moas(rows: Rows) -> Callable[[], tuple[float, np.ndarray]]:
     import jpype
     from capymoa.stream import NumpyStream  # starts Java; only then can Java's packages be imported
     from moa.classifiers.trees import FIMTDD
-    from moa.evaluation import EfficientEvaluationLoops
+    from moa.evaluation import BasicRegressionPerformanceEvaluator, EfficientEvaluationLoops
     from moa.streams import CachedInstancesStream
 
     stream = NumpyStream(rows.X, rows.y, target_type="numeric", feature_names=rows.fields)
@@ -218,11 +218,7 @@ def moas(rows: Rows) -> Callable[[], tuple[float, np.ndarray]]:
 
     def loop() -> float:
         cached = CachedInstancesStream(instances)
-        learner, evaluator, windowed = (
-            fresh(),
-            BasicRegressionPerformanceEvaluator(),
-            BasicRegressionPerformanceEvaluator(),
-        )
+        learner, evaluator, windowed = fresh(), *(BasicRegressionPerformanceEvaluator() for _ in range(2))
         start = time.perf_counter()
         EfficientEvaluationLoops.PrequentialEvaluation(
             cached, learner, evaluator, windowed, len(rows.y), len(rows.y), False, False

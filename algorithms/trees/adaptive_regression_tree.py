@@ -88,7 +88,7 @@ class HoeffdingAdaptiveTreeRegressor(HoeffdingTreeRegressor):
         model_selector_decay: float = 0.95,
         min_samples_split: float = 5,
         binary_split: bool = False,
-        n_bins: int = 64,
+        n_bins: int = 32,
         max_nodes: int = 1_000_000,
         max_active_leaves: int = 32_768,
         bootstrap_sampling: bool = True,

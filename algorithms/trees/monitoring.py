@@ -131,7 +131,8 @@ def learn_from(
     """
     options, nodes, mode = borrowed(tree.options), borrowed(tree.nodes), int(tree.options[LEAF_MODE])
     children, place, first = borrowed(tree.children), borrowed(tree.place), borrowed(tree.first)
-    coefficients, scales = borrowed(tree.coefficients), borrowed(tree.scales)
+    coefficients, scales, windows = borrowed(tree.coefficients), borrowed(tree.scales), borrowed(tree.windows)
+    used, bins, tables = borrowed(tree.used), borrowed(tree.bins), borrowed(tree.tables)
     may_start, at = True, start
     leaf, above, slot, output, error, scaled = start, -1, NO_SLOT, 0.0, 0.0, 0.0
     arrived = False
@@ -144,7 +145,7 @@ def learn_from(
             tree.scale[1] += (error * error - tree.scale[1]) / tree.scale[0]
         scaled = scaled_error(error, tree.scale[1])
         while nodes[at].kind >= NUMERIC:
-            rises = watch(tree, at, error, scaled)
+            rises = watch(nodes, windows[at], at, error, scaled, options[DRIFT_DELTA])
             if rises and nodes[at].alternate < 0 and may_start and tree.numbers[LIVE_NODES] < options[MAX_NODES]:
                 start_alternate(tree, at)
                 may_start = False
@@ -185,9 +186,9 @@ def learn_from(
         nodes,
         coefficients,
         scales,
-        tree.used,
-        tree.bins,
-        tree.tables,
+        used,
+        bins,
+        tables,
     ):
         attempt_split(tree, leaf)
     return waiting
@@ -219,15 +220,14 @@ def forget_errors(nodes: np.ndarray, at: int) -> None:
 
 
 @inlined
-def watch(tree: Any, at: int, error: float, scaled: float) -> bool:
+def watch(nodes: np.ndarray, window: np.ndarray, at: int, error: float, scaled: float, delta: float) -> bool:
     """Count an error at a split; whether its errors have risen. Where they have fallen, counting begins anew."""
-    window = tree.windows[at]
     before = adwin_estimate(window)
-    changed = adwin_update(window, scaled, tree.options[DRIFT_DELTA])
-    track(tree.nodes, at, error)
+    changed = adwin_update(window, scaled, delta)
+    track(nodes, at, error)
     rises = changed and adwin_estimate(window) > before
     if changed and not rises:
-        forget_errors(tree.nodes, at)
+        forget_errors(nodes, at)
     return rises
 
 

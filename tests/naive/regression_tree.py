@@ -280,7 +280,7 @@ class RegressionTree:
         model_selector_decay: float = 0.95,
         min_samples_split: float = 5,
         binary_split: bool = False,
-        n_bins: int = 64,
+        n_bins: int = 32,
         adaptive: bool = False,
         bootstrap_sampling: bool = True,
         drift_window_threshold: int = 300,
