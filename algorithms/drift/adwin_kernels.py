@@ -162,6 +162,7 @@ def _differs(a: np.ndarray, delta: float, rows: int, max_buckets: int, min_windo
     n0, u0, n1, u1 = 0.0, 0.0, a[WIDTH], a[TOTAL]
     confidence = math.log(2.0 * math.log(a[WIDTH]) / delta)
     variance = a[VARIANCE] / a[WIDTH]
+    nearly = 1.999 * variance * confidence
     top = int(a[TOP])
     n = 2.0**top
     for r in range(top, -1, -1):
@@ -176,8 +177,11 @@ def _differs(a: np.ndarray, delta: float, rows: int, max_buckets: int, min_windo
             u1 -= a[totals + k]
             if n0 > min_window + 1 and n1 > min_window + 1:
                 m = 1.0 / (n0 - min_window + 1.0) + 1.0 / (n1 - min_window + 1.0)
+                difference = abs(u0 / n0 - u1 / n1)
+                if difference * difference < nearly * m:
+                    continue  # the root alone is greater: no need to take it
                 bound = math.sqrt(2.0 * m * variance * confidence) + 2.0 / 3.0 * confidence * m
-                if abs(u0 / n0 - u1 / n1) > bound:
+                if difference > bound:
                     return True
         n *= 0.5
     return False

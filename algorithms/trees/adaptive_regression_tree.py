@@ -54,7 +54,8 @@ class HoeffdingAdaptiveTreeRegressor(HoeffdingTreeRegressor):
     Differences from River, apart from those of `HoeffdingTreeRegressor`: ADWIN is given errors as shares of three root
     mean squares of all errors so far, as its bounds assume numbers in 0 … 1 (River describes such a scaling, and gives
     it the errors as they are); ADWIN's window, not the last error, says whether errors rise or fall; only splits have
-    windows, as only they act on them; predictions are those of the tree, not averaged with the alternate trees'.
+    windows, as only they act on them; a tree and its alternate are compared on the same rows, from the alternate's
+    first split on if it has one; predictions are those of the tree, not averaged with the alternate trees'.
 
     Examples
     --------

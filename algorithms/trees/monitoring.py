@@ -191,6 +191,8 @@ def learn_from(
         tables,
     ):
         attempt_split(tree, leaf)
+        if leaf == start and start > 0 and nodes[start].kind >= NUMERIC:
+            forget_errors(nodes, nodes[start].parent)  # both are compared on the same rows, from here on
     return waiting
 
 

@@ -440,6 +440,8 @@ class RegressionTree:
         if self.bootstrap:
             w *= max(1, poisson(self.random, 1.0))
         self.learn_leaf(leaf, self.clean(x), y, w)
+        if leaf is top and owner is not None and not leaf.is_leaf:
+            owner.track = [0.0, 0.0, 0.0]
         return found
 
     def count(self, node: Node, error: float) -> None:
