@@ -130,12 +130,52 @@ def learn_from(
         Height of the stack, onto which the alternate trees on the way were put.
     """
     options, nodes, mode = borrowed(tree.options), borrowed(tree.nodes), int(tree.options[LEAF_MODE])
-    children, place, first = borrowed(tree.children), borrowed(tree.place), borrowed(tree.first)
-    coefficients, scales, windows = borrowed(tree.coefficients), borrowed(tree.scales), borrowed(tree.windows)
+    coefficients, scales = borrowed(tree.coefficients), borrowed(tree.scales)
     used, bins, tables = borrowed(tree.used), borrowed(tree.bins), borrowed(tree.tables)
-    may_start, at = True, start
-    leaf, above, slot, output, error, scaled = start, -1, NO_SLOT, 0.0, 0.0, 0.0
-    arrived = False
+    waiting, leaf, above, slot, output = watch_path(tree, start, X, row, y, values, rows, z, pending, waiting)
+    if slot != NO_SLOT:
+        grown = new_branch(tree, above, slot)
+        if grown >= 0:
+            leaf = grown
+            if mode != BY_MEAN:
+                output = model_output(coefficients, scales, leaf, values, rows, z)
+    if options[BOOTSTRAP] != 0.0:
+        w *= max(1, poisson(tree.random, 1.0))
+    if learn_leaf(tree, leaf, y, w, output, values, rows, z, options, nodes, coefficients, scales, used, bins, tables):
+        attempt_split(tree, leaf)
+        if leaf == start and start > 0 and nodes[start].kind >= NUMERIC:
+            forget_errors(nodes, nodes[start].parent)  # both are compared on the same rows, from here on
+    return waiting
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def watch_path(
+    tree: Any,
+    start: int,
+    X: np.ndarray,
+    row: int,
+    y: float,
+    values: np.ndarray,
+    rows: np.ndarray,
+    z: np.ndarray,
+    pending: np.ndarray,
+    waiting: int,
+) -> tuple[int, int, int, int, float]:
+    """Count a row's error at each node from ``start`` down; start, judge, and put in place alternate trees.
+
+    Returns
+    -------
+    int, int, int, int, float
+        Height of the stack; leaf, split and slot as of `regression_kernels.route`; the output of the leaf's model.
+    """
+    options, nodes, mode = borrowed(tree.options), borrowed(tree.nodes), int(tree.options[LEAF_MODE])
+    children, place, first = borrowed(tree.children), borrowed(tree.place), borrowed(tree.first)
+    windows, coefficients, scales = borrowed(tree.windows), borrowed(tree.coefficients), borrowed(tree.scales)
+    may_start, arrived, at = True, False, start
+    leaf, above, slot, output, error = start, -1, NO_SLOT, 0.0, 0.0
     while not arrived:
         leaf, above, slot = route(X, row, at, nodes, children, place, first)
         output = 0.0 if mode == BY_MEAN else model_output(coefficients, scales, leaf, values, rows, z)
@@ -163,40 +203,8 @@ def learn_from(
             if missing != NO_SLOT:
                 at = leaf
         arrived = at == leaf and nodes[leaf].kind < NUMERIC
-
     track(nodes, leaf, error)
-    if slot != NO_SLOT:
-        grown = new_branch(tree, above, slot)
-        if grown >= 0:
-            leaf = grown
-            if mode != BY_MEAN:
-                output = model_output(coefficients, scales, leaf, values, rows, z)
-    if options[BOOTSTRAP] != 0.0:
-        w *= max(1, poisson(tree.random, 1.0))
-    if learn_leaf(
-        tree,
-        leaf,
-        y,
-        w,
-        output,
-        values,
-        rows,
-        z,
-        options,
-        nodes,
-        coefficients,
-        scales,
-        used,
-        bins,
-        tables,
-    ):
-        attempt_split(tree, leaf)
-        if leaf == start and start > 0 and nodes[start].kind >= NUMERIC:
-            forget_errors(nodes, nodes[start].parent)  # both are compared on the same rows, from here on
-    return waiting
-
-
-# -- errors ------------------------------------------------------------------------------------------------------------
+    return waiting, leaf, above, slot, output
 
 
 @inlined
