@@ -11,7 +11,7 @@ from streamlearn.compiled import inlined
 from .regression_arrays import CENTRE, INVERSE, SEEN, VARIANCE
 
 LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
-FARTHEST = 1e6  # deviations beyond which a value counts as that far out
+FARTHEST = 10.0  # deviations; values beyond count as that far out, so that an outlier cannot upset a model
 MISSING = -1
 
 

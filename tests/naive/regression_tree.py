@@ -192,7 +192,7 @@ class Model:
         for j, room in enumerate(self.kinds):
             if room == 0 and x[j] == x[j]:
                 z = (x[j] - self.scales[j][1]) * self.scales[j][3]
-                found.append((j, min(max(z, -1e6), 1e6)))
+                found.append((j, min(max(z, -10.0), 10.0)))
         return found + [(j, 1.0) for j, room in enumerate(self.kinds) if room and x[j] == x[j]]
 
     def output(self, x: Sequence[float]) -> float:
