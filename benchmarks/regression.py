@@ -1,6 +1,6 @@
 """Regression trees: errors and speed of ours, River's and MOA's, test-then-train on the same rows in one process.
 
-The streams are River's own generators and its data set of approval polls, with seeds. River's trees get rows as dicts,
+The streams are River's own generators, with seeds, its data set of approval polls, and electricity prices. River's trees get rows as dicts,
 once as they are and once behind its StandardScaler, since its leaves need scaled numbers. MOA's FIMT-DD runs in the
 loop inside Java that CapyMOA uses, on instances in Java's memory. In each of `--repeat` rounds everybody takes a turn;
 times are the best ones.
@@ -132,6 +132,18 @@ def approval(rows: int, seed: int) -> Rows:
     return collect(datasets.TrumpApproval(), rows)
 
 
+def price(rows: int, seed: int) -> Rows:
+    """The electricity price of the packaged file, from its other fields."""
+    import streamlearn as sl
+
+    source = sl.open_stream("electricity")
+    X = np.concatenate([batch.X for batch in source.batches(limit=rows)])
+    fields = [str(name) for name in source.schema.names]
+    target = fields.index("nswprice")
+    rest = [name for name in fields if name != "nswprice"]
+    return Rows(rest, np.ascontiguousarray(np.delete(X, target, axis=1)), X[:, target].copy())
+
+
 STREAMS: dict[str, Callable[[int, int], Rows]] = {
     "friedman": friedman,
     "friedman-lea": friedman_drift("lea"),
@@ -140,6 +152,7 @@ STREAMS: dict[str, Callable[[int, int], Rows]] = {
     "planes": planes,
     "mv": mv,
     "approval": approval,
+    "price": price,
 }
 
 

@@ -76,13 +76,14 @@ class HoeffdingTreeRegressor(Regressor):
     has not seen gets a new leaf when it is learned. Missing values, infinities and numbers beyond ±1e100 are left out
     of statistics, and contribute nothing to linear models. Rows with such targets are not learned.
 
-    Names and meaning of the parameters are River's, with these differences. The models standardise their fields by
-    the mean and deviation in the leaf, as FIMT-DD does, so nothing need be scaled beforehand; values more than ten
-    deviations out count as ten; a step never goes past the target; they start at the first target instead of 0. Numeric fields are observed in `n_bins` intervals of any
-    width instead of by River's splitters, which round values to one decimal or assume a scale, and grow without bound.
-    Merits and the bound count what the leaf's own observers saw; River's subtract them from statistics that include
-    what was inherited. Memory is bounded by counts, not by estimated bytes. `merit_preprune` is not offered: a split
-    that lowers no variance is never made.
+    Names and meaning of the parameters are River's, with these differences. `residual_weight` is new. The models
+    standardise their fields by the mean and deviation in the leaf, as FIMT-DD does, so nothing need be scaled
+    beforehand; values more than ten deviations out count as ten; a step never goes past the target; they start at the
+    first target instead of 0. Numeric fields are observed in `n_bins` intervals of any width instead of by River's
+    splitters, which round values to one decimal or assume a scale, and grow without bound. Merits and the bound count
+    what the leaf's own observers saw; River's subtract them from statistics that include what was inherited. Memory is
+    bounded by counts, not by estimated bytes. `merit_preprune` is not offered: a split that lowers no variance is never
+    made.
 
     Examples
     --------
