@@ -1,9 +1,9 @@
 """Regression trees: errors and speed of ours, River's and MOA's, test-then-train on the same rows in one process.
 
-The streams are River's own generators, with seeds, its data set of approval polls, and electricity prices. River's trees get rows as dicts,
-once as they are and once behind its StandardScaler, since its leaves need scaled numbers. MOA's FIMT-DD runs in the
-loop inside Java that CapyMOA uses, on instances in Java's memory. In each of `--repeat` rounds everybody takes a turn;
-times are the best ones.
+The streams are River's own generators, with seeds, its data set of approval polls, and electricity prices. River's
+trees get rows as dicts, once as they are and once behind its StandardScaler, since its leaves need scaled numbers.
+MOA's FIMT-DD runs in the loop inside Java that CapyMOA uses, on instances in Java's memory, unscaled. In each of
+`--repeat` rounds everybody takes a turn; times are the best ones.
 """
 
 # mypy: disable-error-code="import-untyped,import-not-found,no-untyped-call"
