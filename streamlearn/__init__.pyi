@@ -23,7 +23,9 @@ from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
 from .algorithms.trees import HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier
+from .algorithms.trees import HoeffdingAdaptiveTreeRegressor as HoeffdingAdaptiveTreeRegressor
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier
+from .algorithms.trees import HoeffdingTreeRegressor as HoeffdingTreeRegressor
 from .array_learner import Classifier as Classifier
 from .array_learner import Regressor as Regressor
 from .batch import Batch as Batch

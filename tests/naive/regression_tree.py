@@ -1,0 +1,495 @@
+"""The regression trees in plain Python: slow, obvious, nodes as objects; the oracle of the compiled ones.
+
+Written from the description of FIMT-DD (Ikonomovska, Gama and Džeroski, 2011) and of the adaptive tree (Bifet and
+Gavaldà, 2009). Rows are lists, nominal values codes. ADWIN and the generator of random numbers are the package's own,
+which have oracles of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from streamlearn.algorithms.drift.adwin_kernels import adwin_estimate, adwin_size, adwin_update
+from streamlearn.algorithms.trees.normal import ndtr
+
+from streamlearn.random import generator, poisson
+
+LIMIT = 1e100
+WINDOW_ROWS = 20
+
+
+@dataclass
+class Moments:
+    """Weight, mean and squared deviations of targets and of residuals; of a bin also its least and greatest value."""
+
+    n: float = 0.0
+    y: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    residual: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    low: float = 0.0
+    high: float = 0.0
+
+    def add(self, y: float, residual: float, w: float) -> None:
+        self.n += w
+        share = w / self.n
+        for part, value in ((self.y, y), (self.residual, residual)):
+            distance = value - part[0]
+            part[0] += share * distance
+            part[1] += w * distance * (value - part[0])
+
+    def merge(self, other: Moments) -> None:
+        if other.n == 0.0:
+            return
+        n, share = self.n, other.n / (self.n + other.n)
+        self.n = n + other.n
+        for mine, its in ((self.y, other.y), (self.residual, other.residual)):
+            distance = its[0] - mine[0]
+            mine[0] += distance * share
+            mine[1] += its[1] + distance * distance * (n * share)
+
+    def copy(self) -> Moments:
+        return Moments(self.n, list(self.y), list(self.residual), self.low, self.high)
+
+
+def variance(moments: Moments, part: str) -> float:
+    return getattr(moments, part)[1] / (moments.n - 1.0) if moments.n > 1.0 else 0.0
+
+
+def merit(total: Moments, branches: Sequence[Moments], residuals: float) -> float:
+    """Share of the variance of residuals and targets that a split takes away."""
+    result = 0.0
+    parts = [("residual", residuals), ("y", 1.0 - residuals)]
+    for part, share in parts if len(branches) == 2 else reversed(parts):
+        before, after = variance(total, part), 0.0
+        for branch in branches:
+            after += branch.n * variance(branch, part)
+        if share > 0.0 and before > 0.0:
+            result += share * (1.0 - after / (total.n * before))
+    return result
+
+
+# -- observers ---------------------------------------------------------------------------------------------------------
+
+
+def observe(bins: list[Moments], room: int, x: float, y: float, residual: float, w: float) -> None:
+    """Take a value into a list of intervals that has room for so many."""
+    for b in bins:
+        if b.low <= x <= b.high:
+            b.add(y, residual, w)
+            return
+    if len(bins) == room:
+        most = 4.0 * sum_of(b.n for b in bins) / room
+        merged = [bins[0]]
+        for b in bins[1:]:
+            if merged[-1].n + b.n <= most:
+                merged[-1].merge(b)
+                merged[-1].high = b.high
+            else:
+                merged.append(b)
+        bins[:] = merged
+        observe(bins, room, x, y, residual, w)
+        return
+    bins.insert(sum(b.high < x for b in bins), Moments(w, [y, 0.0], [residual, 0.0], x, x))
+
+
+def sum_of(numbers: Any) -> float:
+    """Sum in order (the builtin ``sum`` compensates rounding errors since Python 3.12)."""
+    result = 0.0
+    for number in numbers:
+        result += number
+    return result
+
+
+@dataclass
+class Split:
+    """A candidate: what it is worth, what it tests, and the moments of its branches by category or side."""
+
+    merit: float
+    point: float
+    branches: dict[int, Moments]
+
+
+def best_number_split(bins: list[Moments], least: float, residuals: float) -> tuple[Split | None, float]:
+    """The best threshold, the lowest of equals; and the weight of all bins."""
+    if len(bins) < 2:
+        return None, 0.0
+    below = [bins[0].copy()]
+    for b in bins[1:]:
+        below.append(b.copy())
+        below[-1].merge(below[-2])
+    best: Split | None = None
+    right = Moments()
+    for k in range(len(bins) - 1, 0, -1):
+        right.merge(bins[k])
+        if below[k - 1].n >= least and right.n >= least:
+            worth = merit(below[-1], [below[k - 1], right], residuals)
+            if worth > 0.0 and (best is None or worth >= best.merit):
+                middle = 0.5 * bins[k - 1].high + 0.5 * bins[k].low
+                t = middle if bins[k - 1].high <= middle < bins[k].low else bins[k - 1].high
+                best = Split(worth, t, {})
+    if best is not None:
+        best.branches = {0: Moments(), 1: Moments()}
+        for b in bins:
+            best.branches[0 if b.high <= best.point else 1].merge(b)
+    return best, below[-1].n
+
+
+def best_category_split(
+    table: list[Moments], least: float, residuals: float, binary_only: bool
+) -> tuple[Split | None, float]:
+    """The best category against the rest, the lowest of equals, or one branch a category; and the table's weight."""
+    below = [Moments()]
+    for cell in table:
+        below.append(below[-1].copy())
+        below[-1].merge(cell)
+    total, above = below[-1], Moments()
+    best: Split | None = None
+    for k in range(len(table) - 1, -1, -1):
+        rest = below[k].copy()
+        rest.merge(above)
+        if table[k].n >= least and rest.n >= least and table[k].n > 0.0:
+            worth = merit(total, [table[k], rest], residuals)
+            if worth > 0.0 and (best is None or worth >= best.merit):
+                best = Split(worth, float(k), {})
+        above.merge(table[k])
+    if best is not None:
+        best.branches = {0: Moments(), 1: Moments()}
+        for k, cell in enumerate(table):
+            best.branches[0 if k == best.point else 1].merge(cell)
+    present = {k: cell for k, cell in enumerate(table) if cell.n > 0.0}
+    if len(present) > 2 and not binary_only and min(cell.n for cell in present.values()) >= least:
+        worth = merit(total, table, residuals)
+        if worth > 0.0 and (best is None or worth >= best.merit):
+            best = Split(worth, -1.0, present)
+    return best, total.n
+
+
+# -- the tree ----------------------------------------------------------------------------------------------------------
+
+
+class Model:
+    """Linear regression over standardised numbers and categories."""
+
+    def __init__(self, kinds: Sequence[int]) -> None:
+        self.kinds = kinds
+        self.intercept = 0.0
+        self.slopes = [0.0 if room == 0 else [0.0] * room for room in kinds]
+        self.scales = [[0.0, 0.0, 0.0, 0.0] for _ in kinds]  # weight, mean, variance, 1 / deviation
+
+    def copy(self) -> Model:
+        twin = Model(self.kinds)
+        twin.intercept = self.intercept
+        twin.slopes = [slope if isinstance(slope, float) else list(slope) for slope in self.slopes]
+        twin.scales = [list(scale) for scale in self.scales]
+        return twin
+
+    def terms(self, x: Sequence[float]) -> list[tuple[int, float]]:
+        """Fields that a row has, numbers first, with their standardised values."""
+        found = []
+        for j, room in enumerate(self.kinds):
+            if room == 0 and x[j] == x[j]:
+                z = (x[j] - self.scales[j][1]) * self.scales[j][3]
+                found.append((j, min(max(z, -10.0), 10.0)))
+        return found + [(j, 1.0) for j, room in enumerate(self.kinds) if room and x[j] == x[j]]
+
+    def output(self, x: Sequence[float]) -> float:
+        result = self.intercept
+        for j, z in self.terms(x):
+            slope = self.slopes[j]
+            result += slope * z if isinstance(slope, float) else slope[int(x[j])]
+        return result
+
+    def learn(self, x: Sequence[float], error: float, w: float, rate: float) -> None:
+        terms = self.terms(x)
+        reach = 1.0
+        for _, z in terms:
+            reach += z * z
+        step = 2.0 * w * rate
+        step = error * (step if step * reach <= 1.0 else 1.0 / reach)
+        self.intercept += step
+        for j, z in terms:
+            slope = self.slopes[j]
+            if isinstance(slope, float):
+                self.slopes[j] = slope + step * z
+            else:
+                slope[int(x[j])] += step
+        for j, scale in enumerate(self.scales):
+            if self.kinds[j] == 0 and x[j] == x[j]:
+                scale[0] += w
+                distance, share = x[j] - scale[1], w / scale[0]
+                scale[1] += share * distance
+                scale[2] += share * (distance * (x[j] - scale[1]) - scale[2])
+                scale[3] = 1.0 / math.sqrt(scale[2]) if scale[2] > 0.0 else 0.0
+
+
+class Node:
+    """A leaf, until it has children."""
+
+    def __init__(self, kinds: Sequence[int], depth: int, model: Model) -> None:
+        self.depth, self.model = depth, model
+        self.n = self.mean = self.mean_error = self.model_error = 0.0
+        self.seen = self.tried = 0.0
+        self.observers: list[list[Moments]] = [[] if room == 0 else [Moments() for _ in range(room)] for room in kinds]
+        self.feature = -1
+        self.point = 0.0
+        self.children: dict[int, Node] = {}
+        self.usual: Node | None = None
+        self.track = [0.0, 0.0, 0.0]
+        self.window = np.zeros(adwin_size(WINDOW_ROWS))
+        self.alternate: Node | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        return not self.children
+
+    def branch(self, x: Sequence[float], kinds: Sequence[int]) -> tuple[Node, int | None]:
+        """The child for a row, and the category for which there should be one."""
+        assert self.usual is not None
+        value = x[self.feature]
+        if math.isnan(value):
+            return self.usual, None
+        if kinds[self.feature] == 0:
+            return self.children[0 if value <= self.point else 1], None
+        if self.point >= 0.0:
+            return self.children[0 if value == self.point else 1], None
+        if int(value) in self.children:
+            return self.children[int(value)], None
+        return self.usual, int(value)
+
+
+class RegressionTree:
+    """Plain-Python twin of `HoeffdingTreeRegressor`, and of the adaptive one if ``adaptive``.
+
+    ``kinds`` has 0 for each numeric field, and for each nominal one the number of its categories. ``learn`` and
+    ``predict`` take rows with NaN where a value is missing.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[int],
+        *,
+        grace_period: float = 200,
+        delta: float = 1e-7,
+        tau: float = 0.05,
+        leaf_prediction: str = "adaptive",
+        residual_weight: float = 0.75,
+        learning_rate: float = 0.01,
+        model_selector_decay: float = 0.95,
+        min_samples_split: float = 5,
+        binary_split: bool = False,
+        n_bins: int = 32,
+        adaptive: bool = False,
+        bootstrap_sampling: bool = True,
+        drift_window_threshold: int = 300,
+        drift_delta: float = 0.002,
+        switch_significance: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        self.kinds = list(kinds)
+        self.grace_period, self.delta, self.tau = grace_period, delta, tau
+        self.mode, self.rate, self.decay = leaf_prediction, learning_rate, model_selector_decay
+        self.residuals = residual_weight if leaf_prediction != "mean" else 0.0
+        self.least, self.binary, self.n_bins = min_samples_split, binary_split, n_bins
+        self.adaptive, self.bootstrap = adaptive, bootstrap_sampling
+        self.min_window, self.drift_delta, self.significance = drift_window_threshold, drift_delta, switch_significance
+        self.random = generator(seed)
+        self.error_weight = self.mean_square = 0.0
+        self.root = Node(self.kinds, 0, Model(self.kinds))
+
+    # -- predicting
+
+    def clean(self, x: Sequence[float]) -> list[float]:
+        """Routing sees infinities, everything else does not."""
+        return [v if abs(v) <= LIMIT else math.nan for v in x]
+
+    def leaf_of(self, top: Node, x: Sequence[float]) -> tuple[Node, Node | None, int | None]:
+        """The leaf, and the first split on the way that lacks a child for a category, with the category."""
+        at, above, category = top, None, None
+        while not at.is_leaf:
+            below, missing = at.branch(x, self.kinds)
+            if missing is not None and above is None:
+                above, category = at, missing
+            at = below
+        return at, above, category
+
+    def says(self, leaf: Node, output: float) -> float:
+        by_mean = self.mode == "mean" or (self.mode == "adaptive" and leaf.mean_error < leaf.model_error)
+        return leaf.mean if by_mean or not math.isfinite(output) else output
+
+    def predict(self, x: Sequence[float]) -> float:
+        leaf, _, _ = self.leaf_of(self.root, x)
+        return self.says(leaf, leaf.model.output(self.clean(x)))
+
+    # -- learning
+
+    def learn(self, x: Sequence[float], y: float, w: float = 1.0) -> None:
+        if not (abs(y) <= LIMIT and 0.0 < w <= LIMIT):
+            return
+        if not self.adaptive:
+            leaf, above, category = self.leaf_of(self.root, x)
+            self.learn_leaf(self.with_branch(leaf, above, category), self.clean(x), y, w)
+            return
+        pending: list[tuple[Node, Node | None]] = [(self.root, None)]
+        while pending:
+            top, owner = pending.pop()
+            pending += self.learn_from(top, owner, x, y, w)
+
+    def with_branch(self, leaf: Node, above: Node | None, category: int | None) -> Node:
+        if above is None or category is None:
+            return leaf
+        above.children[category] = self.heir(above)
+        return above.children[category]
+
+    def heir(self, parent: Node) -> Node:
+        node = Node(self.kinds, parent.depth + 1, parent.model.copy())
+        node.mean_error, node.model_error = parent.mean_error, parent.model_error
+        return node
+
+    def learn_leaf(self, leaf: Node, x: Sequence[float], y: float, w: float) -> None:
+        output = leaf.model.output(x) if self.mode != "mean" else 0.0
+        residual = y - output if self.mode != "mean" else y
+        if self.mode == "adaptive":
+            leaf.mean_error = self.decay * leaf.mean_error + (y - leaf.mean) * (y - leaf.mean)
+            leaf.model_error = self.decay * leaf.model_error + (y - output) * (y - output)
+        if self.mode != "mean":
+            if leaf.n == 0.0 and leaf.model.intercept == 0.0:
+                leaf.model.intercept = output = y
+            leaf.model.learn(x, y - output, w, self.rate)
+        leaf.n += w
+        leaf.mean += w * (y - leaf.mean) / leaf.n
+        for j, value in enumerate(x):
+            if value == value and self.kinds[j] == 0:
+                observe(leaf.observers[j], self.n_bins, value, y, residual, w)
+            elif value == value:
+                leaf.observers[j][int(value)].add(y, residual, w)
+        leaf.seen += w
+        if leaf.seen - leaf.tried >= self.grace_period:
+            leaf.tried = leaf.seen
+            self.attempt_split(leaf)
+
+    def attempt_split(self, leaf: Node) -> None:
+        best: Split | None = None
+        best_merit, second, feature = 0.0, 0.0, -1
+        for j, room in enumerate(self.kinds):
+            if room == 0:
+                split, known = best_number_split(leaf.observers[j], self.least, self.residuals)
+            else:
+                split, known = best_category_split(leaf.observers[j], self.least, self.residuals, self.binary)
+            worth = split.merit * known / leaf.seen if split is not None else 0.0
+            if worth > best_merit:
+                best, best_merit, second, feature = split, worth, best_merit, j
+            elif worth > second:
+                second = worth
+        if best is None:
+            return
+        bound = math.sqrt(math.log(1.0 / self.delta) / (2.0 * leaf.seen))
+        if not (second / best_merit < 1.0 - bound or bound < self.tau):
+            return
+        for key, moments in best.branches.items():
+            child = self.heir(leaf)
+            child.n, child.mean = moments.n, moments.y[0]
+            leaf.children[key] = child
+        leaf.feature, leaf.point = feature, best.point
+        leaf.usual = leaf.children[max(best.branches, key=lambda key: (best.branches[key].n, -key))]
+        leaf.track = [0.0, 0.0, 0.0]
+
+    # -- adapting
+
+    def learn_from(
+        self, top: Node, owner: Node | None, x: Sequence[float], y: float, w: float
+    ) -> list[tuple[Node, Node | None]]:
+        """Learn from a node down; the alternate trees on the way, from which the row is to be learned too."""
+        found: list[tuple[Node, Node | None]] = []
+        may_start, at, parent = True, top, owner
+        while True:
+            leaf, above, category = self.leaf_of(at, x)
+            error = abs(y - self.says(leaf, leaf.model.output(self.clean(x))))
+            if at is self.root:
+                self.error_weight += 1.0
+                self.mean_square += (error * error - self.mean_square) / self.error_weight
+            scale = 3.0 * math.sqrt(self.mean_square)
+            scaled = min(error / scale, 1.0) if scale > 0.0 else 0.0
+            switched = False
+            while not at.is_leaf:
+                rises = self.watch(at, error, scaled)
+                if rises and at.alternate is None and may_start:
+                    at.alternate = Node(self.kinds, at.depth, Model(self.kinds))
+                    at.track = [0.0, 0.0, 0.0]
+                    may_start = False
+                elif at.alternate is not None:
+                    verdict = self.judge(at)
+                    if verdict == "switch":
+                        at = self.replace(at, parent)
+                        switched = True
+                        break
+                    if verdict == "prune":
+                        at.alternate = None
+                    else:
+                        found.append((at.alternate, at))
+                parent = at
+                at, missing = at.branch(x, self.kinds)
+                if missing is not None:
+                    at = leaf
+            if not switched:
+                break
+        self.count(leaf, error)
+        leaf = self.with_branch(leaf, above, category)
+        if self.bootstrap:
+            w *= max(1, poisson(self.random, 1.0))
+        self.learn_leaf(leaf, self.clean(x), y, w)
+        if leaf is top and owner is not None and not leaf.is_leaf:
+            owner.track = [0.0, 0.0, 0.0]
+        return found
+
+    def count(self, node: Node, error: float) -> None:
+        node.track[0] += 1.0
+        distance = error - node.track[1]
+        node.track[1] += distance / node.track[0]
+        node.track[2] += distance * (error - node.track[1])
+
+    def watch(self, node: Node, error: float, scaled: float) -> bool:
+        before = adwin_estimate(node.window)
+        changed = adwin_update(node.window, scaled, self.drift_delta)
+        self.count(node, error)
+        rises = changed and adwin_estimate(node.window) > before
+        if changed and not rises:
+            node.track = [0.0, 0.0, 0.0]
+        return bool(rises)
+
+    def judge(self, node: Node) -> str:
+        assert node.alternate is not None
+        now, other = node.track, node.alternate.track
+        if not (now[0] > self.min_window and other[0] > self.min_window):
+            return "keep"
+        spread = other[2] / (other[0] - 1.0) / other[0] + now[2] / (now[0] - 1.0) / now[0]
+        if not spread > 0.0 or 2.0 * ndtr(-abs(other[1] - now[1]) / math.sqrt(spread)) > self.significance:
+            return "keep"
+        return "switch" if other[1] < now[1] else "prune"
+
+    def replace(self, node: Node, parent: Node | None) -> Node:
+        """Put a split's alternate tree in its place."""
+        new = node.alternate
+        assert new is not None
+        if node is self.root:
+            self.root = new
+        else:
+            assert parent is not None
+            if parent.alternate is node:
+                parent.alternate = new
+            for key, child in parent.children.items():
+                if child is node:
+                    parent.children[key] = new
+            if parent.usual is node:
+                parent.usual = new
+        return new
+
+    def n_nodes(self) -> int:
+        """Of the tree itself."""
+        nodes, n = [self.root], 0
+        while nodes:
+            n += 1
+            nodes += nodes.pop().children.values()
+        return n
