@@ -165,3 +165,14 @@ def test_doctor_says_what_is_here() -> None:
 def test_progress_is_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     done = run("evaluate", "-s", "electricity", "-l", "naive_bayes")
     assert "\x1b[" not in done.stderr + done.stdout
+
+
+def test_late_and_partial_labels_queries_and_folds(tmp_path: Path) -> None:
+    common = ("evaluate", "-s", "electricity", "-l", "naive_bayes", "--limit", "2000", "-q", "-m", "accuracy")
+    assert "delay 100" in run(*common, "--delay", "100").stdout
+    assert "labels 0.5, seed 3" in run(*common, "--labels", "0.5", "--seed", "3").stdout
+    assert "learned" in run(*common, "--query", "random:budget=0.2").stdout
+    assert "over folds" in run(*common, "--folds", "3", "--fold-mode", "split").stdout
+    assert "delay must be" in run(*common, "--delay", "soon").stderr
+    (tmp_path / "e.yaml").write_text("stream: electricity\nlearners: [naive_bayes]\nlimit: 500\ndelay: 20\nfolds: 2\n")
+    assert "delay 20, folds 2" in run("evaluate", "--config", str(tmp_path / "e.yaml"), "-q").stdout

@@ -319,7 +319,7 @@ def test_abcd_refuses_categories() -> None:
     ("make", "message"),
     [
         (lambda: sl.ADWIN(delta=0.0), "delta must be a number > 0"),
-        (lambda: sl.ADWIN(one_sided=1), "one_sided must be True or False"),
+        (lambda: sl.ADWIN(one_sided=1), "one_sided must be true or false"),
         (lambda: sl.DDM(warning_threshold=4.0), "warning_threshold must be <= drift_threshold"),
         (lambda: sl.EDDM(alpha=0.5, beta=0.6), "beta must be <= alpha"),
         (lambda: sl.HDDM_A(drift_confidence=0.5), "drift_confidence must be <= warning_confidence"),

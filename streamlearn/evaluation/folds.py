@@ -1,7 +1,8 @@
 """Distributed validation: several models of a learner, each taught and tested on its own share of the stream.
 
 Bifet, de Francisci Morales, Read, Holmes and Pfahringer, "Efficient online evaluation of big data stream classifiers",
-KDD 2015. MOA tests every model on every row; here, as in the paper, a model is tested on the rows that it is not taught.
+KDD 2015. MOA tests every model on every row; here, as in the paper, a model is tested on the rows that it is not
+taught.
 """
 
 from __future__ import annotations

@@ -148,8 +148,9 @@ def aggregate(runs: Iterable[Run]) -> list[dict[str, Any]]:
     list of dict
         Keys ``learner``, ``seeds`` and ``folds`` (how many; a run for each combination), ``rows``, ``unpredicted``; for
         each metric ``<metric>``, ``<metric>_window`` and ``<metric>_fading``, and with several runs ``<metric>_std``
-        (sample standard deviation of the cumulative metric); ``learned``, where not all labels were given; ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``,
-        ``peak_rss_bytes`` (the largest); and the learner's inspection. Numbers other than counts are means.
+        (sample standard deviation of the cumulative metric); ``learned``, where not all labels were given;
+        ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``, ``peak_rss_bytes`` (the largest); and
+        the learner's inspection. Numbers other than counts are means.
     """
     by_label: dict[str, list[Run]] = {}
     for run in runs:

@@ -40,6 +40,13 @@ class EvaluationFile(BaseModel):
     parquet: Path | None = None
     plot: Path | None = None
     report: Path | None = None
+    delay: int | str | None = None
+    labels: float = Field(1.0, ge=0, le=1)
+    query: str | None = None
+    folds: int | None = Field(None, ge=2)
+    fold_mode: str = "cross-validation"
+    seed: int = 0
+    event_time: str | None = None
     jobs: int = Field(1, ge=1)
     keep: Path | None = None
     save: Path | None = None
@@ -51,7 +58,7 @@ def evaluate(
         typer.Option(
             "--stream",
             "-s",
-            help="A name (see 'list streams'), NAME:param=value,… or a file's path. Several compare the learners over all.",
+            help="A name (see 'list streams'), NAME:param=value,… or a file's path. Repeatable: learners are compared.",
             autocompletion=complete_stream,
         ),
     ] = None,
@@ -89,6 +96,21 @@ def evaluate(
         typer.Option("--seeds", help="N for the seeds 1 … N, or a list such as 3,7,11; mean ± std is shown."),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", help="Stop after so many rows.")] = None,
+    delay: Annotated[
+        str | None,
+        typer.Option("--delay", help="When labels come: rows later, '5min' after the event time, or 'stream'."),
+    ] = None,
+    labels: Annotated[float | None, typer.Option("--labels", help="Share of labels that learners are given.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", help="Which labels to ask for, such as 'variable_uncertainty:budget=0.1'."),
+    ] = None,
+    folds: Annotated[int | None, typer.Option("--folds", help="Models of each learner, on shares of the rows.")] = None,
+    fold_mode: Annotated[str | None, typer.Option("--fold-mode", help="cross-validation, split or bootstrap.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the draws of labels and folds.")] = None,
+    event_time: Annotated[
+        str | None, typer.Option("--event-time", help="The column that says when a row happened.")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the result as JSON.")] = None,
     parquet: Annotated[Path | None, typer.Option("--parquet", help="Write the curves as Parquet.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw the curves, .png or .svg.")] = None,
@@ -127,6 +149,13 @@ def evaluate(
         "every": every,
         "seeds": None if seeds is None else parse_seeds(seeds),
         "limit": limit,
+        "delay": delay,
+        "labels": labels,
+        "query": query,
+        "folds": folds,
+        "fold_mode": fold_mode,
+        "seed": seed,
+        "event_time": event_time,
         "json": json,
         "parquet": parquet,
         "plot": plot,
@@ -232,6 +261,13 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
         "every": options.every,
         "seeds": options.seeds or None,
         "limit": options.limit,
+        "delay": options.delay,
+        "labels": options.labels,
+        "query": options.query,
+        "folds": options.folds,
+        "fold_mode": options.fold_mode,
+        "seed": options.seed,
+        "event_time": options.event_time,
         "progress": not quiet,
     }
     result: Result | Comparison = (
