@@ -56,6 +56,7 @@ CLASSIFICATION = (
     "precision_weighted",
     "recall_macro",
     "recall_weighted",
+    "g_mean",
     "log_loss",
 )
 REGRESSION = ("mae", "mse", "rmse", "r2")
@@ -86,7 +87,9 @@ class ClassTallyArrays(NamedTuple):
         The metrics to record, as places in `CLASSIFICATION`.
     point_row : int64 [p]
     points : float64 [p, 3, m]
-    values : float64 [13]
+    class_points : float64 [p, k, 3]
+        At each point the window's support, predicted weight and hits of the first ``k`` classes, at most 50.
+    values : float64 [14]
         Scratch space of one view's metrics.
     """
 
@@ -103,6 +106,7 @@ class ClassTallyArrays(NamedTuple):
     wanted: np.ndarray
     point_row: np.ndarray
     points: np.ndarray
+    class_points: np.ndarray
     values: np.ndarray
 
 
@@ -126,6 +130,7 @@ def make_class_tally(a: ClassTallyArrays) -> Any:
         a.wanted,
         a.point_row,
         a.points,
+        a.class_points,
         a.values,
     )
 
@@ -237,7 +242,7 @@ def score_classes(view: np.ndarray, known: int, floor: float, values: np.ndarray
     total, predicted, right, chance = 0.0, 0.0, 0.0, 0.0
     precision_sum, recall_sum, f1_sum, recall_occurring = 0.0, 0.0, 0.0, 0.0
     precision_weighted, f1_weighted = 0.0, 0.0
-    present, occurring = 0, 0
+    present, occurring, log_recalls = 0, 0, 0.0
     for c in range(1, known + 1):
         support, guessed, hit = view[c, 0], view[c, 1], view[c, 2]
         precision = hit / guessed if guessed > 0.0 else 0.0
@@ -257,6 +262,7 @@ def score_classes(view: np.ndarray, known: int, floor: float, values: np.ndarray
         if support > floor:
             occurring += 1
             recall_occurring += recall
+            log_recalls += math.log(recall) if recall > 0.0 else -np.inf
     if total <= 0.0:
         return
     accuracy = right / total
@@ -272,7 +278,8 @@ def score_classes(view: np.ndarray, known: int, floor: float, values: np.ndarray
     values[9] = precision_weighted / total
     values[10] = recall_sum / present
     values[11] = accuracy  # recalls weighted by support: the supports cancel
-    values[12] = view[0, 2] / total
+    values[12] = math.exp(log_recalls / occurring)
+    values[13] = view[0, 2] / total
 
 
 @kernel
@@ -294,6 +301,15 @@ def measure_classes(s: Any, out: np.ndarray) -> None:
         score_classes(s.tally[view], s.numbers[KNOWN], floor, s.values)
         for j in range(len(s.wanted)):
             out[view, j] = s.values[s.wanted[j]]
+
+
+@inlined
+def keep_classes(s: Any) -> None:
+    """Keep the window's margins of each class beside the point that was just measured."""
+    kept = s.class_points[s.numbers[POINTS]]
+    for c in range(min(s.numbers[KNOWN], len(kept))):
+        for j in range(3):
+            kept[c, j] = s.tally[WINDOW, 1 + c, j]
 
 
 @kernel
@@ -358,6 +374,7 @@ def observe_classes(
             until_point = every
             point_row[numbers[POINTS]] = numbers[SEEN]
             measure_classes(s, s.points[numbers[POINTS]])
+            keep_classes(s)
             numbers[POINTS] += 1
     return len(y)
 

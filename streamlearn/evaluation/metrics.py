@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,17 @@ import pyarrow as pa
 from ..errors import InputError, OptionError, StateError, UnknownNameError
 from ..schema import MAX_CLASSES
 from . import kernels
-from .kernels import CUMULATIVE, WINDOW
+from .arrays import column, doubled, owned, padded, row_weights, saved, state_parts
+from .kernels import CUMULATIVE, POINTS, WINDOW
+from .probabilities import Probabilities
+from .probability_kernels import PROBABILITY
 
 Task = Literal["classification", "regression"]
 View = Literal["cumulative", "fading", "window"]
 VIEWS: tuple[View, ...] = ("cumulative", "fading", "window")  # in the kernels' order
 SUFFIX: Mapping[View, str] = MappingProxyType({"cumulative": "", "fading": "_fading", "window": "_window"})
 
+MAX_CLASS_CURVES = 50  # classes; pictures of more say nothing
 MAX_CONFUSION = 1024  # classes; a larger confusion matrix would cost more memory than most learners
 FIRST_CAPACITY = 8
 FIRST_POINTS = 64
@@ -55,6 +59,10 @@ def _share(description: str, title: str, decimals: int = 2) -> Metric:
     return Metric("classification", description, True, True, title, decimals)
 
 
+def _distance(description: str, title: str) -> Metric:
+    return Metric("classification", description, False, False, title, 4)
+
+
 def _error(description: str, title: str) -> Metric:
     return Metric("regression", description, False, False, title, 4)
 
@@ -73,8 +81,19 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "precision_weighted": _share("mean precision over classes, weighted by support", "Precision weighted"),
         "recall_macro": _share("mean recall over classes that occur or are predicted", "Recall macro"),
         "recall_weighted": _share("mean recall over classes, weighted by support", "Recall weighted"),
-        "log_loss": Metric(
-            "classification", "mean negative log probability of the true class, in nats", False, False, "Log loss", 4
+        "g_mean": _share("geometric mean of the recalls of the classes that occur", "G-mean"),
+        "log_loss": _distance("mean negative log probability of the true class, in nats", "Log loss"),
+        "brier": _distance(
+            "mean squared distance of the probabilities from the true class (Brier), 0 to 2", "Brier score"
+        ),
+        "calibration_error": _distance("mean gap between confidence and accuracy, over 15 bins", "Calibration error"),
+        "roc_auc": Metric(
+            "classification",
+            "chance that a class's row ranks above another's, mean over classes",
+            True,
+            False,
+            "AUC",
+            4,
         ),
         "mae": _error("mean absolute error", "MAE"),
         "mse": _error("mean squared error", "MSE"),
@@ -132,7 +151,7 @@ def needs_proba(metrics: Iterable[str]) -> bool:
     >>> needs_proba(["accuracy", "kappa"]), needs_proba(["accuracy", "log_loss"])
     (False, True)
     """
-    return "log_loss" in metrics
+    return not {"log_loss", *PROBABILITY}.isdisjoint(metrics)
 
 
 class _Metrics:
@@ -152,14 +171,14 @@ class _Metrics:
         self.fading = float(fading)
 
     def _shared_arrays(self, declared: bool) -> dict[str, np.ndarray]:
-        m = len(self.metrics)
+        plain = [name for name in self.metrics if name in self._order]
         return {
             "numbers": np.zeros(kernels.N_NUMBERS, np.int64),
             "options": np.array([self.every, declared], np.int64),
             "scale": np.array([1.0 / self.fading, 1.0]),
-            "wanted": np.array([self._order.index(name) for name in self.metrics], np.int64),
+            "wanted": np.array([self._order.index(name) for name in plain], np.int64),
             "point_row": np.zeros(FIRST_POINTS, np.int64),
-            "points": np.zeros((FIRST_POINTS, len(VIEWS), m)),
+            "points": np.zeros((FIRST_POINTS, len(VIEWS), len(plain))),
             "values": np.zeros(len(self._order)),
         }
 
@@ -215,16 +234,23 @@ class _Metrics:
             Column ``row`` (int64: rows of the stream seen, unlabelled ones included), then for each metric (float64)
             ``<metric>``, ``<metric>_fading`` and ``<metric>_window``.
         """
-        count = int(self._arrays.numbers[kernels.POINTS])
-        rows, points = self._arrays.point_row[:count], self._arrays.points[:count]
-        if self.labelled % self.every:
-            rows = np.append(rows, self.rows)
+        rows, points = self._point_rows(), self._points()
+        if len(rows) > len(points):
             points = np.concatenate([points, self._now()[None]])
         columns: dict[str, Any] = {"row": pa.array(rows)}
         for j, name in enumerate(self.metrics):
             for v, view in enumerate(VIEWS):
                 columns[name + SUFFIX[view]] = pa.array(np.ascontiguousarray(points[:, v, j]))
         return pa.table(columns)
+
+    def _point_rows(self) -> np.ndarray:
+        """The row of each point so far, and of one for the rows since the last of them, if any."""
+        rows = self._arrays.point_row[: self._arrays.numbers[kernels.POINTS]]
+        return np.append(rows, self.rows) if self.labelled % self.every else rows
+
+    def _points(self) -> np.ndarray:
+        """The values recorded so far, float64 ``[points, 3, m]``."""
+        return self._arrays.points[: self._arrays.numbers[kernels.POINTS]]
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit: the parameters, and copies of the arrays, without spare room."""
@@ -240,27 +266,30 @@ class _Metrics:
             If the state is damaged or was taken with other parameters; the message names what differs. The metrics
             then stay as they were.
         """
-        parameters, arrays = _parts(state)
+        parameters, arrays = state_parts(state)
         for name, value in self._scalars().items():
             if parameters.get(name) != value:
                 raise StateError(f"metrics with {name}={value!r} can't restore a state with {parameters.get(name)!r}")
         fresh = type(self)(**self._parameters())
         fresh._load(arrays)
+        self._adopt(fresh)
+
+    def _adopt(self, fresh: Self) -> None:
         self._arrays, self._packed = fresh._arrays, fresh._packed
 
     def _load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Fill these fresh metrics from saved arrays, checking each one's shape."""
-        numbers = _saved(arrays, "numbers", self._arrays.numbers.shape, np.dtype(np.int64))
+        numbers = saved(arrays, "numbers", self._arrays.numbers.shape, np.dtype(np.int64))
         seen, labelled, unpredicted, points, *classes = numbers.tolist()
         if not 0 <= unpredicted <= labelled <= seen or not all(0 <= code <= MAX_CLASSES for code in classes):
             raise StateError("the state of the metrics is damaged: its counts of rows or classes contradict each other")
         if points != labelled // self.every:
             raise StateError("the state of the metrics is damaged: the number of points doesn't fit the labelled rows")
-        _saved(arrays, "point_row", (points,), np.dtype(np.int64))  # before making room for a number that may be a lie
+        saved(arrays, "point_row", (points,), np.dtype(np.int64))  # before making room for a number that may be a lie
         self._arrays.numbers[:] = numbers
         self._make_room(numbers[kernels.KNOWN], points)
         for name, part in self._used().items():
-            part[...] = _saved(arrays, name, part.shape, part.dtype)
+            part[...] = saved(arrays, name, part.shape, part.dtype)
         growth, gain = self._arrays.scale
         if growth != 1.0 / self.fading or not 0.0 < gain < math.inf:
             raise StateError("the state of the metrics is damaged: scale doesn't fit the fading factor")
@@ -287,10 +316,10 @@ class _Metrics:
         """Double arrays until there is room for so many classes and points."""
         room = len(self._arrays.point_row)
         if points > room:
-            grown = _doubled(room, points)
+            grown = doubled(room, points)
             self._arrays = self._arrays._replace(
-                point_row=_padded(self._arrays.point_row, grown),
-                points=_padded(self._arrays.points, grown, *self._arrays.points.shape[1:]),
+                point_row=padded(self._arrays.point_row, grown),
+                points=padded(self._arrays.points, grown, *self._arrays.points.shape[1:]),
             )
         self._pack()
 
@@ -357,7 +386,7 @@ class ClassificationMetrics(_Metrics):
         if not 0 <= n_classes <= MAX_CLASSES:
             raise OptionError(f"n_classes is {n_classes!r}: give a number from 0 to {MAX_CLASSES}")
         self.n_classes = int(n_classes)
-        capacity = _doubled(FIRST_CAPACITY, self.n_classes)
+        capacity = doubled(FIRST_CAPACITY, self.n_classes)
         self._arrays = kernels.ClassTallyArrays(
             **self._shared_arrays(self.declared),
             tally=np.zeros((3, capacity + 1, 3)),
@@ -366,10 +395,16 @@ class ClassificationMetrics(_Metrics):
             guess=np.zeros(self.window, np.int32),
             flags=np.zeros(self.window, np.uint8),
             weight=np.zeros(self.window),
-            loss=np.zeros(self.window if needs_proba(self.metrics) else 0),
+            loss=np.zeros(self.window if "log_loss" in self.metrics else 0),
+            class_points=np.zeros((FIRST_POINTS, min(capacity, MAX_CLASS_CURVES), 3)),
         )
         self._arrays.numbers[kernels.KNOWN] = self.n_classes
         self._pack()
+        ranked = tuple(name for name in self.metrics if name in PROBABILITY)
+        options: dict[str, Any] = {"window": self.window, "fading": self.fading, "every": self.every}
+        self._probabilities = Probabilities(ranked, n_classes=self.n_classes, **options) if ranked else None
+        places = [*(name for name in self.metrics if name not in PROBABILITY), *ranked]
+        self._places = [places.index(name) for name in self.metrics]
 
     def _parameters(self) -> dict[str, Any]:
         return {**super()._parameters(), "declared": self.declared, "n_classes": self.n_classes}
@@ -392,8 +427,8 @@ class ClassificationMetrics(_Metrics):
         weight : float64 [n], optional
             Row weights, finite and >= 0; default 1 each. A row of weight 0 takes a place in the window.
         proba : float64 [n, C], optional
-            Class probabilities, used by log_loss only. A row is scaled to sum to 1; a row that can't be (all zero, not
-            finite) counts as uniform over the classes seen so far, its own label included.
+            Class probabilities, where a metric needs them. A row is scaled to sum to 1; a row that can't be (all zero,
+            not finite) counts as uniform over the classes seen so far, its own label included.
 
         Raises
         ------
@@ -401,25 +436,32 @@ class ClassificationMetrics(_Metrics):
             If the arrays don't fit each other, a code is 10,000 or more, a weight is negative or not finite, or
             probabilities are needed and absent.
         """
-        labels = _column("y", y, np.int64)
+        labels = column("y", y, np.int64)
         n = len(labels)
-        guesses = _column("prediction", prediction, np.int64, n)
-        weights = _weights(weight, n)
-        probabilities = self._probabilities(proba, n)
-        done = kernels.observe_classes(self._packed, labels, guesses, weights, probabilities, 0)
+        guesses = column("prediction", prediction, np.int64, n)
+        weights = row_weights(weight, n)
+        probabilities = self._checked(proba, n)
+        losses = probabilities if "log_loss" in self.metrics else np.empty((0, 0))
+        done = kernels.observe_classes(self._packed, labels, guesses, weights, losses, 0)
+        code = 0
         while done < n:
             code = max(int(labels[done]), int(guesses[done]))
             if code >= MAX_CLASSES:
-                raise InputError(f"row {done}: class code {code} is out of range, at most {MAX_CLASSES} classes fit")
-            self._make_room(code + 1, int(self._arrays.numbers[kernels.POINTS]) + 1)
-            done = kernels.observe_classes(self._packed, labels, guesses, weights, probabilities, done)
+                break
+            self._make_room(code + 1, int(self._arrays.numbers[POINTS]) + 1)
+            done = kernels.observe_classes(self._packed, labels, guesses, weights, losses, done)
+        if self._probabilities is not None:
+            self._probabilities.update(labels[:done], guesses[:done], weights[:done], probabilities[:done])
+        if done < n:
+            raise InputError(f"row {done}: class code {code} is out of range, at most {MAX_CLASSES} classes fit")
 
-    def _probabilities(self, proba: np.ndarray | None, n: int) -> np.ndarray:
+    def _checked(self, proba: np.ndarray | None, n: int) -> np.ndarray:
         if not needs_proba(self.metrics):
             return np.empty((0, 0))
         if proba is None:
-            raise InputError("metric 'log_loss' needs class probabilities: pass proba")
-        array = _owned(proba, np.float64)
+            needy = next(name for name in self.metrics if needs_proba([name]))
+            raise InputError(f"metric {needy!r} needs class probabilities: pass proba")
+        array = owned(proba, np.float64)
         if array.ndim != 2 or len(array) != n:
             raise InputError(f"proba has shape {array.shape}: give one row of class probabilities for each of {n} rows")
         return array
@@ -446,30 +488,61 @@ class ClassificationMetrics(_Metrics):
         dict of float64 [n_known]
             Keys ``support``, ``predicted``, ``precision``, ``recall``, ``f1``; an undefined ratio is 0.
         """
-        support, predicted, hit = self._arrays.tally[CUMULATIVE, 1 : self.n_known + 1].T.copy()
+        return _class_scores(self._arrays.tally[CUMULATIVE, 1 : self.n_known + 1])
 
-        def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-            return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0)
+    def class_curve(self) -> pa.Table:
+        """Each class's scores over the window, at the points of `curve`.
 
-        return {
-            "support": support,
-            "predicted": predicted,
-            "precision": ratio(hit, predicted),
-            "recall": ratio(hit, support),
-            "f1": ratio(2.0 * hit, support + predicted),
-        }
+        Returns
+        -------
+        pyarrow.Table
+            ``row`` (int64), ``class`` (int64: its code), ``support``, ``predicted``, ``precision``, ``recall``, ``f1``
+            (float64); a row for each of the first 50 classes that occurs or is predicted in the window.
+        """
+        rows, margins = self._point_rows(), self._arrays.class_points[: self._arrays.numbers[POINTS]]
+        if len(rows) > len(margins):
+            kernels.gather_class_window(self._packed)
+            margins = np.concatenate([margins, self._arrays.tally[WINDOW, None, 1 : 1 + margins.shape[1]]])
+        point, code = np.nonzero(margins[:, :, :2].any(axis=2))
+        columns = {"row": rows[point], "class": code, **_class_scores(margins[point, code])}
+        return pa.table({name: pa.array(column) for name, column in columns.items()})
+
+    def calibration(self) -> list[dict[str, float]] | None:
+        """How often the most probable class is the true one, by its probability, over the whole stream.
+
+        Returns
+        -------
+        list of dict, or None where no metric of probabilities other than log_loss is measured
+            Of each of 15 equal bins that holds any rows: ``low`` and ``high`` (its edges), ``weight``, ``confidence``
+            (mean of the largest probability) and ``accuracy``.
+        """
+        return None if self._probabilities is None else self._probabilities.calibration()
+
+    def state(self) -> dict[str, Any]:
+        state = super().state()
+        if self._probabilities is not None:
+            state["arrays"] |= {name: part.copy() for name, part in self._probabilities.used().items()}
+        return state
 
     def _now(self) -> np.ndarray:
-        out = np.empty((len(VIEWS), len(self.metrics)))
+        out = np.empty((len(VIEWS), len(self._arrays.wanted)))
         kernels.measure_classes(self._packed, out)
-        return out
+        return out if self._probabilities is None else self._woven(out, self._probabilities.now())
+
+    def _points(self) -> np.ndarray:
+        points = super()._points()
+        return points if self._probabilities is None else self._woven(points, self._probabilities.points())
+
+    def _woven(self, plain: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+        """Values of both kinds in the order of the metrics."""
+        return np.concatenate([plain, ranked], axis=-1)[..., self._places]
 
     def _pack(self) -> None:
         self._packed = kernels.make_class_tally(self._arrays)
 
     def _rings(self) -> tuple[str, ...]:
         rings = ("label", "guess", "flags", "weight")
-        return (*rings, "loss") if needs_proba(self.metrics) else rings
+        return (*rings, "loss") if "log_loss" in self.metrics else rings
 
     def _used(self) -> dict[str, np.ndarray]:
         known = self.n_known
@@ -477,11 +550,15 @@ class ClassificationMetrics(_Metrics):
         return super()._used() | {
             "tally": self._arrays.tally[:WINDOW, : known + 1],
             "confusion": self._arrays.confusion[:inner, :inner],
+            "class_points": self._arrays.class_points[: self._arrays.numbers[POINTS], :known],
         }
 
     def _load(self, arrays: Mapping[str, np.ndarray]) -> None:
         super()._load(arrays)
         known = self.n_known
+        if self._probabilities is not None:
+            points = int(self._arrays.numbers[POINTS])
+            self._probabilities.load(arrays, labelled=self.labelled, points=points, known=known)
         if self._arrays.numbers[[kernels.MAJORITY, kernels.PREVIOUS]].max() > max(known - 1, 0):
             raise StateError("the state of the metrics is damaged: it names a class that it doesn't know")
         for name, lowest in (("label", 0), ("guess", -1)):
@@ -490,14 +567,20 @@ class ClassificationMetrics(_Metrics):
                 raise StateError(f"the state of the metrics is damaged: {name} holds a class that it doesn't know")
 
     def _make_room(self, classes: int, points: int) -> None:
-        tally, confusion = self._arrays.tally, self._arrays.confusion
-        capacity = _doubled(tally.shape[1] - 1, classes)
+        a = self._arrays
+        capacity, room = doubled(a.tally.shape[1] - 1, classes), doubled(len(a.class_points), points)
         inner = min(capacity, MAX_CONFUSION)
-        if capacity > tally.shape[1] - 1:
-            self._arrays = self._arrays._replace(
-                tally=_padded(tally, 3, capacity + 1, 3), confusion=_padded(confusion, inner, inner)
+        if capacity > a.tally.shape[1] - 1 or room > len(a.class_points):
+            self._arrays = a._replace(
+                tally=padded(a.tally, 3, capacity + 1, 3),
+                confusion=padded(a.confusion, inner, inner),
+                class_points=padded(a.class_points, room, min(capacity, MAX_CLASS_CURVES), 3),
             )
         super()._make_room(classes, points)
+
+    def _adopt(self, fresh: Self) -> None:
+        super()._adopt(fresh)
+        self._probabilities = fresh._probabilities
 
 
 class RegressionMetrics(_Metrics):
@@ -565,10 +648,10 @@ class RegressionMetrics(_Metrics):
         InputError
             If the arrays don't fit each other, or a weight is negative or not finite.
         """
-        targets = _column("y", y, np.float64)
+        targets = column("y", y, np.float64)
         n = len(targets)
-        predictions = _column("prediction", prediction, np.float64, n)
-        weights = _weights(weight, n)
+        predictions = column("prediction", prediction, np.float64, n)
+        weights = row_weights(weight, n)
         done = kernels.observe_values(self._packed, targets, predictions, weights, 0)
         while done < n:
             self._make_room(0, int(self._arrays.numbers[kernels.POINTS]) + 1)
@@ -586,61 +669,23 @@ class RegressionMetrics(_Metrics):
         return ("target", "error", "weight")
 
 
+def _class_scores(margins: np.ndarray) -> dict[str, np.ndarray]:
+    """Support, predicted weight, precision, recall and F1 from margins, float64 ``[n, 3]``; an undefined ratio is 0."""
+    support, predicted, hit = margins.T.copy()
+
+    def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0.0)
+
+    return {
+        "support": support,
+        "predicted": predicted,
+        "precision": ratio(hit, predicted),
+        "recall": ratio(hit, support),
+        "f1": ratio(2.0 * hit, support + predicted),
+    }
+
+
 def _positive(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise OptionError(f"{name} is {value!r}: give a whole number of rows, 1 or more")
     return int(value)
-
-
-def _owned(values: Any, dtype: type[np.generic]) -> np.ndarray:
-    """A C-contiguous, writeable array: Numba would compile another kernel for a read-only one (Arrow's)."""
-    array = np.ascontiguousarray(values, dtype)
-    return array if array.flags.writeable else array.copy()
-
-
-def _column(name: str, values: Any, dtype: type[np.generic], n: int | None = None) -> np.ndarray:
-    array = _owned(values, dtype)
-    if array.ndim != 1 or len(array) != (len(array) if n is None else n):
-        raise InputError(
-            f"{name} has shape {array.shape}: give one value a row" + ("" if n is None else f", {n} in all")
-        )
-    return array
-
-
-def _weights(weight: Any, n: int) -> np.ndarray:
-    if weight is None:
-        return np.empty(0)
-    array = _column("weight", weight, np.float64, n)
-    wrong = ~((array >= 0.0) & (array < math.inf))
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise InputError(f"row {row}: weight is {array[row]}, but must be finite and 0 or more")
-    return array
-
-
-def _doubled(room: int, needed: int) -> int:
-    while room < needed:
-        room *= 2
-    return room
-
-
-def _padded(array: np.ndarray, *shape: int) -> np.ndarray:
-    grown = np.zeros(shape, array.dtype)
-    grown[tuple(slice(0, length) for length in array.shape)] = array
-    return grown
-
-
-def _parts(state: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    if isinstance(state, Mapping):
-        parameters, arrays = state.get("parameters"), state.get("arrays")
-        if isinstance(parameters, Mapping) and isinstance(arrays, Mapping):
-            return parameters, arrays
-    raise StateError("not a state of metrics: it needs the parts 'parameters' and 'arrays'")
-
-
-def _saved(arrays: Mapping[str, Any], name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> np.ndarray:
-    array = arrays.get(name)
-    if not isinstance(array, np.ndarray) or array.shape != tuple(shape) or array.dtype != dtype:
-        found = "nothing" if array is None else f"{getattr(array, 'dtype', type(array))} {getattr(array, 'shape', '')}"
-        raise StateError(f"the state of the metrics is damaged: {name} should be {dtype} {tuple(shape)}, found {found}")
-    return array
