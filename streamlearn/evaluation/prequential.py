@@ -21,6 +21,7 @@ from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
 from ..work import test_then_train
 from .disagreements import Disagreements
+from .memory import Memory
 from .metrics import DEFAULT_METRICS, ClassificationMetrics, RegressionMetrics, Task, check_metrics, needs_proba
 from .progress import Progress
 from .result import Result, Run
@@ -38,6 +39,7 @@ class _Contestant:
     metrics: ClassificationMetrics | RegressionMetrics
     wall: float = 0.0
     cpu: float = 0.0
+    memory: Memory = field(default_factory=Memory)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def take(self, batch: Batch, proba: bool) -> np.ndarray:
@@ -48,8 +50,10 @@ class _Contestant:
             self.metrics.update(self.learner.targets(batch), outputs.prediction, batch.weight, outputs.proba)
         else:
             self.metrics.update(self.learner.targets(batch), outputs.prediction, batch.weight)
-        self.wall += time.perf_counter() - wall
+        seconds = time.perf_counter() - wall
+        self.wall += seconds
         self.cpu += time.process_time() - cpu
+        self.memory.sample(self.metrics.rows, self.learner.nbytes, seconds)
         return outputs.prediction
 
     def run(self, schema: Schema) -> Run:
@@ -63,6 +67,8 @@ class _Contestant:
             wall_seconds=self.wall,
             cpu_seconds=self.cpu,
             model_bytes=self.learner.nbytes or None,
+            memory=self.memory.curve(),
+            ram_hours=self.memory.ram_hours,
             peak_rss_bytes=_peak_rss(),
             inspection=self.learner.summary(),
         )
