@@ -89,7 +89,7 @@ def draw_curves(
     _style(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
     _mark_drifts(axes, result)
     if framed:
-        _head(axes, plain(result.stream), curves_key(result))
+        head(axes, plain(result.stream), curves_key(result))
         drawn.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
     return drawn
 
@@ -128,7 +128,7 @@ def draw_confusion(result: Result, label: str | None = None) -> Figure:
     _draw_matrix(matrix, counts, names)
     _draw_scores(scores, runs, names)
     seeds = f", {len(runs)} seeds added up" if len(runs) > 1 else ""
-    _head(
+    head(
         matrix,
         f"{plain(result.stream)}: {short(runs[0].label)}",
         f"Predictions in percent of each true class, whole stream{seeds}",
@@ -183,7 +183,8 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _head(axes: Axes, title: str, subtitle: str) -> None:
+def head(axes: Axes, title: str, subtitle: str) -> None:
+    """Title and key of a picture that stands alone."""
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
     axes.annotate(
         subtitle, (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=GREY

@@ -160,7 +160,8 @@ def aggregate(runs: Iterable[Run]) -> list[dict[str, Any]]:
         Keys ``learner``, ``seeds`` (number of runs), ``rows``, ``unpredicted``; for each metric ``<metric>``,
         ``<metric>_window`` and ``<metric>_fading``, and with several seeds ``<metric>_std`` (sample standard deviation
         of the cumulative metric); ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``,
-        ``ram_hours``, ``peak_rss_bytes`` (the largest); and the learner's inspection. Numbers other than counts are means.
+        ``ram_hours``, ``peak_rss_bytes`` (the largest); and the learner's inspection. Numbers other than counts are
+        means.
     """
     by_label: dict[str, list[Run]] = {}
     for run in runs:
@@ -397,6 +398,20 @@ class Result:
 
         plot_confusion(self, path, label)
 
+    def plot_calibration(self, path: str | os.PathLike[str], label: str | None = None) -> None:
+        """Draw how often the learners (or one of them) are right, by how sure they are; seeds are added up.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If there is no such learner, no metric of probabilities was measured, or the suffix is unknown.
+        """
+        from .plot_calibration import plot_calibration
+
+        plot_calibration(self, path, label)
+
     def report(self, path: str | os.PathLike[str], *, command: str | None = None) -> None:
         """Write all of it as one HTML page that needs no other file: words, tables, pictures, settings.
 
@@ -473,9 +488,9 @@ def summary_columns(result: Result) -> list[Column]:
     columns += [_metric_column(name, summary) for name in result.metrics]
     columns.append(Column("Rows/s", [format_count(entry["rows_per_second"]) for entry in summary]))
     columns.append(Column("Model", [format_size(entry["model_bytes"]) for entry in summary]))
-    columns.append(Column("RAM-hours", [format_ram_hours(entry["ram_hours"]) for entry in summary]))
     inspected = dict.fromkeys(name for run in result.runs for name in run.inspection)
     columns += [Column(name.capitalize(), [format_fact(entry.get(name)) for entry in summary]) for name in inspected]
+    columns.append(Column("RAM-hours", [format_ram_hours(entry["ram_hours"]) for entry in summary]))
     return [column for column in columns if any(column.cells)]
 
 

@@ -15,6 +15,7 @@ from ..plot import NUMBERED, curves_key, draw_confusion, draw_curves, summed_con
 from ..plot_comparison import draw_critical_difference, draw_dots, draw_scores
 from ..result import Result, summary_columns
 from ..table import Column, format_count, format_setting, format_size
+from .calibration import calibration
 from .markup import Markup, join, tag
 from .parts import Parts, more
 
@@ -94,6 +95,7 @@ def stream(parts: Parts, result: Result, number: int, *, alone: bool) -> Markup:
         parts.legend(),
         parts.table(summary_columns(result), "Whole stream; the best of each column is marked"),
         more("Curves of the other metrics", *others) if others else None,
+        calibration(parts, result),
         _classes(parts, result),
         _mcnemar(parts, result),
     )
