@@ -205,7 +205,7 @@ def test_sizes_and_class_scores_are_taken_along_the_stream() -> None:
     assert tree.memory.column("row").to_pylist() == [8192, 10_000]
     sizes = tree.memory.column("model_bytes").to_pylist()
     assert sizes[0] <= sizes[1] == tree.model_bytes
-    assert 0.0 < tree.ram_hours <= sizes[1] / 2**30 * tree.wall_seconds / 3600
+    assert 0.0 < tree.ram_hours <= 1.000001 * sizes[1] / 2**30 * tree.wall_seconds / 3600
     assert river.memory is None  # how much a Python object holds isn't known
     assert math.isnan(river.ram_hours)
     assert tree.class_curve is not None
