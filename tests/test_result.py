@@ -21,6 +21,7 @@ from streamlearn.evaluation import ClassificationMetrics, RegressionMetrics, Res
 from streamlearn.evaluation.comparison import Comparison
 from streamlearn.evaluation.memory import Memory
 from streamlearn.evaluation.plot_calibration import draw_calibration, summed_bins
+from streamlearn.evaluation.plot_classes import draw_classes
 from streamlearn.evaluation.report.page import page
 from streamlearn.evaluation.result import format_metric
 
@@ -274,6 +275,28 @@ def test_a_reliability_diagram_shows_who_is_too_sure(tmp_path: Path) -> None:
     assert "Reliability diagram" in page(Comparison(results=[whole]))
     with pytest.raises(OptionError, match="no calibration was measured"):
         result(run("a")).plot_calibration(tmp_path / "x.png")
+
+
+def test_classes_along_the_stream_are_drawn_with_gaps(tmp_path: Path) -> None:
+    y = np.repeat([0, 1, 2], [1500, 1000, 500])
+    metrics = ClassificationMetrics(metrics=["accuracy"], window=500)
+    metrics.update(y, np.where(np.arange(3000) % 4 == 0, 0, y))
+    whole = result(Run.measured(metrics, label="x", classes=["a", "b", "c", "never"]))
+    whole.plot_classes(tmp_path / "recall.png")
+    lines = {line.get_label(): line.get_ydata() for line in draw_classes(whole).axes[0].get_lines()}
+    expected = {
+        "a": [100.0] * 3 + [math.nan] * 3, "b": [math.nan] * 3 + [75.0] * 2 + [math.nan], "c": [math.nan] * 5 + [75.0]
+    }  # fmt: skip
+    assert lines.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(lines[name], values)
+    precision = draw_classes(whole, "x", "precision").axes[0].get_lines()[0].get_ydata()
+    np.testing.assert_allclose(precision, [100.0] * 3 + [0.0] * 3)
+    assert "Classes along the stream" in page(Comparison(results=[whole]))
+    with pytest.raises(OptionError, match="use one of recall, precision, f1"):
+        whole.plot_classes(tmp_path / "x.png", score="accuracy")
+    with pytest.raises(OptionError, match="'line' has no curves of classes"):
+        regression().plot_classes(tmp_path / "x.png")
 
 
 def test_what_can_not_be_drawn_says_why(tmp_path: Path) -> None:

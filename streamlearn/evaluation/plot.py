@@ -86,8 +86,8 @@ def draw_curves(
     colours = colours or colours_of(result.labels)
     for label in result.labels:
         _draw_learner(axes, result.runs_of(label), name, colours[label])
-    _style(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
-    _mark_drifts(axes, result)
+    style_curves(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
+    mark_drifts(axes, result)
     if framed:
         head(axes, plain(result.stream), curves_key(result))
         drawn.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
@@ -235,7 +235,8 @@ def _stacked(runs: list[Run], rows: np.ndarray, name: str, view: View) -> np.nda
     return scale * np.array(same, dtype=np.float64)
 
 
-def _style(axes: Axes, title: str) -> None:
+def style_curves(axes: Axes, title: str) -> None:
+    """Give axes with rows of a stream from left to right the look that all of them have."""
     axes.set_ylabel(title, fontsize=11)
     axes.set_xlabel("Rows", fontsize=11)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -249,7 +250,7 @@ def _style(axes: Axes, title: str) -> None:
     axes.spines[["left", "bottom"]].set_color("#9aa0a6")
 
 
-def _mark_drifts(axes: Axes, result: Result) -> None:
+def mark_drifts(axes: Axes, result: Result) -> None:
     """A line at each abrupt change of concept, a band over each gradual one, as far as the curves go."""
     end = max(run.rows for run in result.runs)
     for drift in result.drifts:

@@ -20,10 +20,12 @@ from ..learner import Learner
 from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
 from ..work import test_then_train
+from .classification import ClassificationMetrics
 from .disagreements import Disagreements
 from .memory import Memory
-from .metrics import DEFAULT_METRICS, ClassificationMetrics, RegressionMetrics, Task, check_metrics, needs_proba
+from .metrics import DEFAULT_METRICS, Task, check_metrics, needs_proba
 from .progress import Progress
+from .regression import RegressionMetrics
 from .result import Result, Run
 
 ROWS_TO_START_WITH = 2  # enough to bring every kernel of a learner into memory

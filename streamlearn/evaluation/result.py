@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from .. import jsonable
 from ..errors import OptionError, StateError
-from .metrics import METRICS, SUFFIX, ClassificationMetrics, RegressionMetrics, Task
+from .classification import ClassificationMetrics
+from .metrics import METRICS, SUFFIX, Task
+from .regression import RegressionMetrics
 from .table import (
     Column,
     as_text,
@@ -397,6 +399,20 @@ class Result:
         from .plot import plot_confusion
 
         plot_confusion(self, path, label)
+
+    def plot_classes(self, path: str | os.PathLike[str], label: str | None = None, score: str = "recall") -> None:
+        """Draw the recall (or precision, f1) of each class over the window, along the stream, for one learner.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If there is no such learner, score or curve of classes, or the suffix is unknown.
+        """
+        from .plot_classes import plot_classes
+
+        plot_classes(self, path, label, score)
 
     def plot_calibration(self, path: str | os.PathLike[str], label: str | None = None) -> None:
         """Draw how often the learners (or one of them) are right, by how sure they are; seeds are added up.

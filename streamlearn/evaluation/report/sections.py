@@ -16,6 +16,7 @@ from ..plot_comparison import draw_critical_difference, draw_dots, draw_scores
 from ..result import Result, summary_columns
 from ..table import Column, format_count, format_setting, format_size
 from .calibration import calibration
+from .class_curves import class_curves
 from .markup import Markup, join, tag
 from .parts import Parts, more
 
@@ -97,6 +98,7 @@ def stream(parts: Parts, result: Result, number: int, *, alone: bool) -> Markup:
         more("Curves of the other metrics", *others) if others else None,
         calibration(parts, result),
         _classes(parts, result),
+        class_curves(parts, result),
         _mcnemar(parts, result),
     )
 
