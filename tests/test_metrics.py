@@ -19,7 +19,7 @@ from streamlearn.errors import InputError, OptionError, StateError, UnknownNameE
 from streamlearn.evaluation import METRICS, ClassificationMetrics, RegressionMetrics, needs_proba
 from streamlearn.evaluation.kernels import CLASSIFICATION, FADED, REGRESSION
 from streamlearn.evaluation.metrics import DEFAULT_METRICS, VIEWS, check_metrics
-from streamlearn.evaluation.probability_kernels import PROBABILITY
+from streamlearn.evaluation.probability_kernels import PROBABILITY, RANK_BINS, rank_bin
 
 EVERYTHING = settings(max_examples=60, deadline=None)
 
@@ -336,7 +336,7 @@ def likely(seed: int, n: int, classes: int, sharpness: float) -> tuple[np.ndarra
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-@pytest.mark.parametrize("sharpness", [0.3, 1.0, 8.0])
+@pytest.mark.parametrize("sharpness", [0.3, 1.0, 8.0, 80.0])
 def test_probabilities_agree_with_scikit_learn(classes: int, sharpness: float) -> None:
     y, p = likely(2, 6000, classes, sharpness)
     weight = np.random.default_rng(0).random(6000)
@@ -372,6 +372,14 @@ def test_calibration_agrees_with_scikit_learn() -> None:
     assert ClassificationMetrics(metrics=["log_loss"]).calibration() is None
 
 
+@pytest.mark.parametrize("p", [0.0, 5e-324, 1e-308, 2.0**-49, 0.1, 0.25, 0.5, 0.7, 1.0 - 2.0**-49, 1.0 - 2.0**-53, 1.0])
+def test_bins_keep_the_order_of_probabilities(p: float) -> None:
+    lower = [q for q in (0.0, 0.5 * p, 0.98 * p, math.nextafter(p, 0.0)) if q < p]
+    assert all(rank_bin(q) <= rank_bin(p) for q in lower)
+    assert 0 <= rank_bin(p) < RANK_BINS
+    assert rank_bin(0.5 * p) < rank_bin(p) or p == 0.0
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -384,7 +392,7 @@ def test_every_view_of_probabilities_equals_a_computation_from_scratch(
     seed: int, n: int, classes: int, window: int, fading: float
 ) -> None:
     data = stream(seed, n, classes, missing=0.1, unlabelled=0.2)
-    data["proba"] **= 20  # some of them nearly 0, and many equal
+    data["proba"] **= np.array([20.0, 200.0])[seed % 2]  # some of them nearly 0, and many equal
     data["proba"][::3] = np.round(data["proba"][::3], 1)
     metrics = ClassificationMetrics(metrics=PROBABILITY, window=window, fading=fading, every=9)
     metrics.update(**data)

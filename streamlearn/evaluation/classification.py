@@ -34,11 +34,11 @@ class ClassificationMetrics(Metrics):
 
     The metrics of probabilities scale each row to sum to 1. The Brier score is the plain sum of squares over classes, 0
     to 2 (some halve it for two classes). The AUC is the mean over the classes that have both own and other rows in a
-    view, each against all others; with two classes that is the usual area. Over the window it is exact; in the other
-    views, whose rows aren't kept, probabilities that differ by less than 1 in 64, relative to the nearer of 0 and 1,
-    may count as tied: their areas were within 0.0002 of the exact ones in our tests. It is NaN where no class has both,
-    and for more than 128 classes. The calibration error is Guo's, over 15 equal bins of the largest probability; of
-    equal ones the first class counts.
+    view, each against all others; with two classes that is the usual area. Over the window it is exact. The other
+    views, whose rows aren't kept, count probabilities that differ by less than about 1 in 64, relative to the nearer of
+    0 and 1, as tied: their areas were within 0.0002 of the exact ones wherever we compared. It is NaN where no class
+    has both, and for more than 128 classes. The calibration error is Guo's, over 15 equal bins of the largest
+    probability; of equal ones the first class counts.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ Squared distances and calibration are sums, kept like those in `kernels`. The ar
 rank among each other. Over the window it is exact, from the ring's probabilities. Over the whole stream, and in the
 fading view, the probabilities of each class are counted in bins, apart for rows of the class and for all others; rows
 of one bin count as tied. Learners are often nearly certain, so the bins are fine near 0 and near 1: each halving of
-``p``, or of ``1 - p``, has 64 of them, down to 2^-49, where doubles cease to tell ``1 - p`` from 1.
+``p``, or of ``1 - p``, has 64 of them, down to 2^-49, where doubles cease to tell ``1 - p`` from 1. Below that ``p``
+has one for each halving: products of many densities, as in naive Bayes, spread over hundreds of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ CALIBRATION_BINS = 15  # as Guo et al. (2017)
 MAX_RANKED = 128  # classes; each needs a histogram for two views
 STEPS, OCTAVES = 64, 48
 CENTRE = STEPS * OCTAVES
-RANK_BINS = 2 * CENTRE + 1  # the one in the middle holds exactly one half
+TAIL = 1026  # bins below 2^-49, down to 0, which has its own
+RANK_BINS = TAIL + 2 * CENTRE + 1  # the one between the halves holds exactly one half
 
 
 class ProbabilityTallyArrays(NamedTuple):
@@ -50,7 +52,7 @@ class ProbabilityTallyArrays(NamedTuple):
     bins : float64 [3, 15, 3]
         Of each view, by the largest probability: weight, weighted sum of that probability, weight of the rows in which
         it is the true class's.
-    ranks : float64 [2, capacity, 6145, 2]
+    ranks : float64 [2, capacity, 7171, 2]
         Of the cumulative and the fading view, by class and by its probability: weight of rows of other classes, weight
         of rows of the class. Empty where nobody asked for the area.
     label : int32 [window]
@@ -112,11 +114,13 @@ def make_probability_tally(a: ProbabilityTallyArrays) -> Any:
 def rank_bin(p: float) -> int:
     """The bin of a probability; a larger probability is never in a lower bin."""
     q = min(p, 1.0 - p)
-    if q < 2.0 ** -(OCTAVES + 1):
+    if q <= 0.0:
         return 0 if p < 0.5 else RANK_BINS - 1
-    mantissa, exponent = math.frexp(q)  # q = mantissa 2^exponent, with a mantissa from 1/2 to 1
+    mantissa, exponent = math.frexp(q)  # q = mantissa 2^exponent, with a mantissa from 1/2 to 1, an exponent from -1073
+    if exponent < -OCTAVES:
+        return exponent + TAIL + OCTAVES if p < 0.5 else RANK_BINS - 1
     place = (exponent + OCTAVES) * STEPS + int((mantissa - 0.5) * (2 * STEPS))
-    return place if p <= 0.5 else RANK_BINS - 1 - place
+    return TAIL + place if p <= 0.5 else RANK_BINS - 1 - place
 
 
 @inlined

@@ -160,14 +160,16 @@ def area(own: Sequence[bool], score: Sequence[float], weight: Sequence[float], f
     return math.fsum(w * v * (1.0 if s > t else 0.5 if s == t else 0.0) for s, w in ours for t, v in others) / pairs
 
 
-def rank(p: float) -> int:
-    """The bin of a probability: 64 in each halving towards 0, and the same from 1 downwards."""
+def rank(p: float) -> float:
+    """A number for each bin: 64 in each halving towards 0 and towards 1; below 2^-49 one for each halving."""
     if p > 0.5:
-        return 2 * 48 * 64 - rank(1.0 - p)
-    halvings = next((k for k in range(49) if p >= 2.0 ** -(k + 1)), None)
-    if halvings is None:
-        return 0
-    return (48 - halvings) * 64 + int((p * 2.0 ** (halvings + 1) - 1.0) * 64)
+        return 10_000.0 - max(rank(1.0 - p), 0.0)
+    if p == 0.0:
+        return -math.inf
+    halvings = next(k for k in range(1075) if p >= 2.0 ** -(k + 1) or k == 1074)
+    if halvings > 48:
+        return 48.0 - halvings
+    return (48 - halvings) * 64 + math.floor((p * 2.0 ** (halvings + 1) - 1.0) * 64)
 
 
 def regression(y: Sequence[float], prediction: Sequence[float], weight: Sequence[float]) -> dict[str, float]:
