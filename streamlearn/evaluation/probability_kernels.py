@@ -4,7 +4,7 @@ Squared distances and calibration are sums, kept like those in `kernels`. The ar
 rank among each other. Over the window it is exact, from the ring's probabilities. Over the whole stream, and in the
 fading view, the probabilities of each class are counted in bins, apart for rows of the class and for all others; rows
 of one bin count as tied. Learners are often nearly certain, so the bins are fine near 0 and near 1: each halving of
-``p``, or of ``1 - p``, has 64 of them, down to 2^-49, where doubles cease to tell ``1 - p`` from 1. Below that ``p``
+``p``, or of ``1 - p``, has 64 of them, down to 2^-53, where doubles cease to tell ``1 - p`` from 1. Below that ``p``
 has one for each halving: products of many densities, as in naive Bayes, spread over hundreds of them.
 """
 
@@ -30,10 +30,10 @@ EVERY, RANKING = 0, 1
 
 CALIBRATION_BINS = 15  # as Guo et al. (2017)
 MAX_RANKED = 128  # classes; each needs a histogram for two views
-STEPS, OCTAVES = 64, 48
+STEPS, OCTAVES = 64, 52
 CENTRE = STEPS * OCTAVES
-TAIL = 1026  # bins below 2^-49, down to 0, which has its own
-RANK_BINS = TAIL + 2 * CENTRE + 1  # the one between the halves holds exactly one half
+TAIL = 1022  # bins below 2^-53, down to 0, which has its own
+RANK_BINS = TAIL + 2 * CENTRE + 2  # 1 has its own too, and exactly one half
 
 
 class ProbabilityTallyArrays(NamedTuple):
@@ -52,7 +52,7 @@ class ProbabilityTallyArrays(NamedTuple):
     bins : float64 [3, 15, 3]
         Of each view, by the largest probability: weight, weighted sum of that probability, weight of the rows in which
         it is the true class's.
-    ranks : float64 [2, capacity, 7171, 2]
+    ranks : float64 [2, capacity, 7680, 2]
         Of the cumulative and the fading view, by class and by its probability: weight of rows of other classes, weight
         of rows of the class. Empty where nobody asked for the area.
     label : int32 [window]
@@ -117,10 +117,10 @@ def rank_bin(p: float) -> int:
     if q <= 0.0:
         return 0 if p < 0.5 else RANK_BINS - 1
     mantissa, exponent = math.frexp(q)  # q = mantissa 2^exponent, with a mantissa from 1/2 to 1, an exponent from -1073
-    if exponent < -OCTAVES:
-        return exponent + TAIL + OCTAVES if p < 0.5 else RANK_BINS - 1
+    if exponent < -OCTAVES:  # and p is small: 1 - p is no less than 2^-53
+        return exponent + TAIL + OCTAVES
     place = (exponent + OCTAVES) * STEPS + int((mantissa - 0.5) * (2 * STEPS))
-    return TAIL + place if p <= 0.5 else RANK_BINS - 1 - place
+    return TAIL + place if p <= 0.5 else RANK_BINS - 2 - place
 
 
 @inlined

@@ -161,15 +161,15 @@ def area(own: Sequence[bool], score: Sequence[float], weight: Sequence[float], f
 
 
 def rank(p: float) -> float:
-    """A number for each bin: 64 in each halving towards 0 and towards 1; below 2^-49 one for each halving."""
+    """A number for each bin: 64 in each halving towards 0 and towards 1; below 2^-53 one for each halving."""
     if p > 0.5:
-        return 10_000.0 - max(rank(1.0 - p), 0.0)
+        return math.inf if p == 1.0 else 10_000.0 - rank(1.0 - p)
     if p == 0.0:
         return -math.inf
     halvings = next(k for k in range(1075) if p >= 2.0 ** -(k + 1) or k == 1074)
-    if halvings > 48:
-        return 48.0 - halvings
-    return (48 - halvings) * 64 + math.floor((p * 2.0 ** (halvings + 1) - 1.0) * 64)
+    if halvings > 52:
+        return 52.0 - halvings
+    return (52 - halvings) * 64 + math.floor((p * 2.0 ** (halvings + 1) - 1.0) * 64)
 
 
 def regression(y: Sequence[float], prediction: Sequence[float], weight: Sequence[float]) -> dict[str, float]:
