@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,33 @@ def test_a_transformer_refuses_what_would_lead_it_astray() -> None:
         scaler.transform(sl.Batch(schema, np.zeros((3, 3))), np.array([0]))
     narrow = scaler.transform(sl.Batch(schema, np.zeros((3, 1))), np.array([~0, 1]))
     assert narrow.tolist() == [[0.0], [0.0]]
+
+
+def test_sizes_and_class_scores_are_taken_along_the_stream() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 3))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    learners = {"tree": sl.HoeffdingTreeClassifier(), "river": naive_bayes.GaussianNB()}
+    tree, river = sl.evaluate((X, y), learners, metrics=["accuracy"], limit=10_000).runs
+    assert tree.memory is not None
+    assert tree.memory.column("row").to_pylist() == [8192, 10_000]
+    sizes = tree.memory.column("model_bytes").to_pylist()
+    assert sizes[0] <= sizes[1] == tree.model_bytes
+    assert 0.0 < tree.ram_hours <= 1.000001 * sizes[1] / 2**30 * tree.wall_seconds / 3600
+    assert river.memory is None  # how much a Python object holds isn't known
+    assert math.isnan(river.ram_hours)
+    assert tree.class_curve is not None
+    assert tree.class_curve.column("row").to_pylist()[::2] == tree.curve.column("row").to_pylist()
+
+
+def test_probability_metrics_agree_with_rivers() -> None:
+    model, theirs = naive_bayes.GaussianNB(), metrics.ROCAUC(n_thresholds=2000)
+    X, y = np.random.default_rng(1).normal(size=(1500, 2)), np.tile([True, False], 750)
+    X[y] += 0.7
+    result = sl.evaluate((X, y), model, metrics=["roc_auc"])
+    twin = model.clone()
+    for x, label in zip(X, y, strict=True):
+        row = {"0": x[0], "1": x[1]}
+        theirs.update(bool(label), twin.predict_proba_one(row))
+        twin.learn_one(row, bool(label))
+    assert result.summary[0]["roc_auc"] == pytest.approx(theirs.get(), abs=0.01)

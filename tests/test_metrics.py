@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import metrics as naive
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 
 from streamlearn.errors import InputError, OptionError, StateError, UnknownNameError
 from streamlearn.evaluation import METRICS, ClassificationMetrics, RegressionMetrics, needs_proba
 from streamlearn.evaluation.kernels import CLASSIFICATION, FADED, REGRESSION
 from streamlearn.evaluation.metrics import DEFAULT_METRICS, VIEWS, check_metrics
+from streamlearn.evaluation.probability_kernels import PROBABILITY, RANK_BINS, rank_bin
 
 EVERYTHING = settings(max_examples=60, deadline=None)
 
@@ -177,7 +179,7 @@ def test_every_view_equals_a_computation_from_scratch(
 @given(
     seed=st.integers(0, 10_000),
     cuts=st.lists(st.integers(0, 300), max_size=8),
-    metrics=st.sampled_from([DEFAULT_METRICS["classification"], CLASSIFICATION]),
+    metrics=st.sampled_from([DEFAULT_METRICS["classification"], CLASSIFICATION, (*PROBABILITY, *CLASSIFICATION)]),
 )
 def test_cutting_rows_into_calls_changes_nothing(seed: int, cuts: list[int], metrics: tuple[str, ...]) -> None:
     data = stream(seed, 300, 20, missing=0.05, unlabelled=0.1)
@@ -190,23 +192,28 @@ def test_cutting_rows_into_calls_changes_nothing(seed: int, cuts: list[int], met
         pieces.values("window")  # looking changes nothing either
     assert same(whole.state(), pieces.state())
     assert as_bytes(whole.curve()) == as_bytes(pieces.curve())
+    assert whole.class_curve() == pieces.class_curve()
+    assert whole.calibration() == pieces.calibration()
 
 
 @EVERYTHING
 @given(seed=st.integers(0, 10_000), at=st.integers(0, 200))
 def test_resumes_bit_for_bit_at_any_row(seed: int, at: int) -> None:
     data = stream(seed, 200, 20, missing=0.05, unlabelled=0.1)
-    options: dict[str, Any] = {"metrics": CLASSIFICATION, "window": 30, "every": 2, "declared": True, "n_classes": 3}
+    wanted = (*PROBABILITY[::-1], *CLASSIFICATION)
+    options: dict[str, Any] = {"metrics": wanted, "window": 30, "every": 2, "declared": True, "n_classes": 3}
     whole, first, second = (ClassificationMetrics(**options) for _ in range(3))
     whole.update(**data)
     first.update(**cut(data, 0, at))
-    second.update(**stream(99, 17, 4))  # whatever was there before is gone after restore
+    second.update(**stream(99, 17, 12))  # whatever was there before is gone after restore
     second.restore(first.state())
     assert same(first.state(), second.state())
     first.update(**stream(98, 40, 30))  # a state shares nothing with its metrics
     second.update(**cut(data, at, 200))
     assert same(whole.state(), second.state())
     assert as_bytes(second.curve()) == as_bytes(whole.curve())
+    assert second.class_curve() == whole.class_curve()
+    assert second.calibration() == whole.calibration()
 
 
 def test_classes_grow_past_every_capacity() -> None:
@@ -295,6 +302,136 @@ def test_fractional_weights_leave_no_phantom_class_in_the_window() -> None:
     assert metrics.values("window") == {"f1_macro": 1.0}
 
 
+# -- classes over the window -------------------------------------------------------------------------------------------
+
+
+def test_the_curve_of_each_class_is_its_scores_over_the_window() -> None:
+    data = stream(4, 130, 60)
+    metrics = ClassificationMetrics(metrics=["accuracy"], window=40, every=25)
+    metrics.update(**data)
+    curve = metrics.class_curve()
+    assert sorted(set(curve.column("row").to_pylist())) == [25, 50, 75, 100, 125, 130]
+    for row in (25, 75, 130):
+        recent = cut(data, max(row - 40, 0), row)
+        seen = [c for c in range(50) if recent["weight"] @ ((recent["y"] == c) | (recent["prediction"] == c)) > 0.0]
+        precision, recall, f1, support = sk.precision_recall_fscore_support(
+            recent["y"], recent["prediction"], labels=seen, sample_weight=recent["weight"], zero_division=0
+        )
+        own = [point for point in curve.to_pylist() if point["row"] == row]
+        assert [point["class"] for point in own] == seen
+        for name, expected in (("precision", precision), ("recall", recall), ("f1", f1), ("support", support)):
+            np.testing.assert_allclose([point[name] for point in own], expected, err_msg=name)
+
+
+# -- probabilities -----------------------------------------------------------------------------------------------------
+
+
+def likely(seed: int, n: int, classes: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and probabilities that tell much about them."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    logits = rng.normal(size=(n, classes)) + (y[:, None] == np.arange(classes))
+    p = np.exp(sharpness * logits)
+    return y, p / p.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("sharpness", [0.3, 1.0, 8.0, 80.0])
+def test_probabilities_agree_with_scikit_learn(classes: int, sharpness: float) -> None:
+    y, p = likely(2, 6000, classes, sharpness)
+    weight = np.random.default_rng(0).random(6000)
+    metrics = ClassificationMetrics(metrics=PROBABILITY, window=500)
+    metrics.update(y, p.argmax(axis=1), weight, 4.0 * p)
+    p /= p.sum(axis=1, keepdims=True)  # to the last bit, on which ties depend where learners are nearly certain
+    for view, part, error in (("cumulative", slice(None), 2e-4), ("window", slice(-500, None), 1e-12)):
+        found, truth, own, w = metrics.values(view), y[part], p[part], weight[part]
+        brier = sk.brier_score_loss(truth, own, sample_weight=w, labels=np.arange(classes), scale_by_half=False)
+        assert found["brier"] == pytest.approx(brier)
+        shown = own[:, 1] if classes == 2 else own
+        if classes == 2:
+            area = sk.roc_auc_score(truth, shown, sample_weight=w)
+        else:
+            area = sk.roc_auc_score(truth, shown, sample_weight=w, multi_class="ovr")
+        assert found["roc_auc"] == pytest.approx(area, abs=error)
+
+
+def test_calibration_agrees_with_scikit_learn() -> None:
+    y, p = likely(3, 5000, 2, 3.0)
+    metrics = ClassificationMetrics(metrics=["calibration_error"])
+    metrics.update(y, p.argmax(axis=1), None, p)
+    right, top = p.argmax(axis=1) == y, p.max(axis=1)
+    accuracy, confidence = calibration_curve(right, top, n_bins=15)
+    bins = metrics.calibration()
+    assert bins is not None
+    np.testing.assert_allclose([entry["accuracy"] for entry in bins], accuracy)
+    np.testing.assert_allclose([entry["confidence"] for entry in bins], confidence)
+    weight = np.array([entry["weight"] for entry in bins])
+    assert weight.sum() == 5000
+    assert all(entry["low"] <= entry["confidence"] <= entry["high"] for entry in bins)
+    expected = np.average(np.abs(accuracy - confidence), weights=weight)
+    assert metrics.values()["calibration_error"] == pytest.approx(expected)
+    assert ClassificationMetrics(metrics=["log_loss"]).calibration() is None
+
+
+@pytest.mark.parametrize("p", [0.0, 5e-324, 1e-308, 2.0**-49, 0.1, 0.25, 0.5, 0.7, 1.0 - 2.0**-49, 1.0 - 2.0**-53, 1.0])
+def test_bins_keep_the_order_of_probabilities(p: float) -> None:
+    lower = [q for q in (0.0, 0.5 * p, 0.98 * p, math.nextafter(p, 0.0)) if q < p]
+    assert all(rank_bin(q) <= rank_bin(p) for q in lower)
+    assert 0 <= rank_bin(p) < RANK_BINS
+    assert rank_bin(0.5 * p) < rank_bin(p) or p == 0.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 70),
+    classes=st.integers(1, 7),
+    window=st.integers(1, 30),
+    fading=st.sampled_from([0.5, 0.9, 1.0]),
+)
+def test_every_view_of_probabilities_equals_a_computation_from_scratch(
+    seed: int, n: int, classes: int, window: int, fading: float
+) -> None:
+    data = stream(seed, n, classes, missing=0.1, unlabelled=0.2)
+    data["proba"] **= np.array([20.0, 200.0])[seed % 2]  # some of them nearly 0, and many equal
+    data["proba"][::3] = np.round(data["proba"][::3], 1)
+    metrics = ClassificationMetrics(metrics=PROBABILITY, window=window, fading=fading, every=9)
+    metrics.update(**data)
+    curve = metrics.curve()
+    for stop in [*curve.column("row").to_pylist(), n]:
+        columns = {name: values[:stop].tolist() for name, values in data.items()}
+        rows = naive.labelled_rows(columns["y"], columns["prediction"], columns["weight"], columns["proba"])
+        for view in VIEWS if stop == n else ("window",):
+            faded = FADED if view == "fading" else 0.0
+            expected = naive.probability(rows, naive.weights(rows, view, window, fading), view != "window", faded)
+            if stop == n:
+                assert_close(metrics.values(view), expected)
+            else:
+                i = curve.column("row").to_pylist().index(stop)
+                assert_close({name: curve.column(f"{name}_window")[i].as_py() for name in PROBABILITY}, expected)
+
+
+def test_a_class_that_comes_late_had_no_probability_before() -> None:
+    metrics = ClassificationMetrics(metrics=["roc_auc"])
+    metrics.update(np.array([0, 1, 0, 1]), np.zeros(4, np.int64), None, np.array([[0.6, 0.4]] * 4))
+    metrics.update(np.array([2, 2]), np.array([2, 0]), None, np.array([[0.2, 0.2, 0.6], [0.5, 0.5, 0.0]]))
+    # of 8 pairs each: class 2 ranks 4 rightly and ties 4, class 0 the same, class 1 ranks 2 rightly and ties 4
+    expected = ((4 + 4 * 0.5) / 8 + (4 + 4 * 0.5) / 8 + (2 + 4 * 0.5) / 8) / 3
+    for view in ("cumulative", "window"):
+        assert metrics.values(view)["roc_auc"] == pytest.approx(expected)
+
+
+def test_the_area_is_undefined_for_one_class_and_for_very_many() -> None:
+    metrics = ClassificationMetrics(metrics=["roc_auc", "brier"])
+    metrics.update(np.zeros(5, np.int64), np.zeros(5, np.int64), None, np.ones((5, 1)))
+    assert math.isnan(metrics.values()["roc_auc"])
+    assert metrics.values()["brier"] == 0.0
+    y = np.arange(2000) % 200
+    metrics.update(y, y, None, np.eye(200)[y])
+    assert all(math.isnan(metrics.values(view)["roc_auc"]) for view in VIEWS)
+    assert metrics.values("window")["brier"] == 0.0
+
+
 # -- regression --------------------------------------------------------------------------------------------------------
 
 
@@ -376,8 +513,8 @@ def test_r2_of_constant_targets_is_undefined() -> None:
 
 
 def test_every_metric_is_listed_once() -> None:
-    assert (*CLASSIFICATION, *REGRESSION) == tuple(METRICS)
-    assert [name for name in METRICS if needs_proba([name])] == ["log_loss"]
+    assert (*CLASSIFICATION, *PROBABILITY, *REGRESSION) == tuple(METRICS)
+    assert [name for name in METRICS if needs_proba([name])] == ["log_loss", *PROBABILITY]
     for task, names in DEFAULT_METRICS.items():
         assert check_metrics(names, task) == names
 
@@ -484,6 +621,27 @@ def test_damaged_states_are_refused_and_change_nothing(name: str, change: Any, m
     before = metrics.state()
     with pytest.raises(StateError, match=message):
         metrics.restore(damaged(before, name, change))
+    assert same(before, metrics.state())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("numbers", put(0, 7), "contradict"),
+        ("numbers", put(2, 9999), "contradict"),
+        ("ranks", lambda array: array[:, :1], "ranks should be float64"),
+        ("label", put(0, 99), "label holds a class that it doesn't know"),
+        ("top", put(0, 1e9), "top holds what is no probability"),
+        ("top", put(0, math.nan), "top holds what is no probability"),
+        ("scale", put(0, 0.5), "scale"),
+    ],
+)
+def test_damaged_states_of_probabilities_are_refused(name: str, change: Any, message: str) -> None:
+    metrics = ClassificationMetrics(metrics=["accuracy", "roc_auc"], window=5)
+    metrics.update(np.arange(20) % 3, np.arange(20) % 2, None, np.eye(3)[np.arange(20) % 2])
+    before = metrics.state()
+    with pytest.raises(StateError, match=message):
+        metrics.restore(damaged(before, f"probability_{name}", change))
     assert same(before, metrics.state())
 
 

@@ -18,6 +18,11 @@ from rich.console import Console
 
 from streamlearn.errors import MissingExtraError, OptionError, StateError
 from streamlearn.evaluation import ClassificationMetrics, RegressionMetrics, Result, Run, aggregate, plot_confusion
+from streamlearn.evaluation.comparison import Comparison
+from streamlearn.evaluation.memory import Memory
+from streamlearn.evaluation.plot_calibration import draw_calibration, summed_bins
+from streamlearn.evaluation.plot_classes import draw_classes
+from streamlearn.evaluation.report.page import page
 from streamlearn.evaluation.result import format_metric
 
 
@@ -38,6 +43,17 @@ def run(label: str = "mine", seed: int | None = None, rows: int = 2500, share: f
 
 def result(*runs: Run, **settings: Any) -> Result:
     return Result(stream="wind", task="classification", runs=list(runs), settings={"window": 1000, **settings})
+
+
+def sure(label: str, sharpness: float, seed: int = 0) -> Run:
+    """A learner with probabilities, the more sure the sharper."""
+    rng = np.random.default_rng(seed)
+    y, scores = rng.integers(0, 3, 2500), rng.normal(size=(2500, 3))
+    scores[np.arange(2500), y] += 1.0
+    proba = np.exp(sharpness * scores)
+    metrics = ClassificationMetrics(metrics=["brier", "roc_auc", "calibration_error"])
+    metrics.update(y, proba.argmax(axis=1), None, proba)
+    return Run.measured(metrics, label=label, seed=seed, classes=["a", "b", "c"])
 
 
 def regression() -> Result:
@@ -122,7 +138,35 @@ def test_json_is_strict_and_comes_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(back.runs[0].confusion, whole.runs[0].confusion)
         assert math.isnan(back.runs[1].cumulative["kappa"])
         assert back.runs[0].per_class == whole.runs[0].per_class
+    assert back.runs[0].class_curve == whole.runs[0].class_curve
+    assert back.runs[0].calibration is None
     assert Result.from_json(regression().to_json()).runs[0].cumulative == regression().runs[0].cumulative
+
+
+def test_calibration_and_memory_come_back_from_json() -> None:
+    one = sure("a", 1.0)
+    memory = Memory()
+    memory.sample(row=1200, size=3 * 2**20, seconds=36.0)
+    memory.sample(row=2500, size=2**20, seconds=72.0)
+    one.memory, one.ram_hours = memory.curve(), memory.ram_hours
+    assert one.ram_hours == pytest.approx((3 * 36 + 72) / 1024 / 3600)
+    back = Result.from_json(result(one).to_json())
+    assert back.runs[0].calibration == one.calibration
+    assert back.runs[0].class_curve == one.class_curve
+    assert back.runs[0].memory == one.memory
+    assert back.summary[0]["ram_hours"] == one.ram_hours
+    assert "4.9e-05" in str(back)
+
+
+def test_results_of_the_first_format_can_still_be_read() -> None:
+    document = json.loads(result(run("a")).to_json())
+    document["format"] = "streamlearn-result/1"
+    for name in ("class_curve", "calibration", "memory", "ram_hours"):
+        del document["runs"][0][name]
+    back = Result.from_json(json.dumps(document)).runs[0]
+    assert (back.class_curve, back.calibration, back.memory) == (None, None, None)
+    assert math.isnan(back.ram_hours)
+    assert back.curve == run("a").curve
 
 
 @pytest.mark.parametrize("text", ["{}", '{"format": "other/9"}', "{", '{"format": "streamlearn-result/1"}'])
@@ -215,6 +259,44 @@ def test_pictures_of_many_classes_and_of_short_streams(tmp_path: Path) -> None:
     many.plot(tmp_path / "one_point.png")
     regression().plot(tmp_path / "errors.png", "rmse")
     assert {path.name for path in tmp_path.iterdir()} == {"many.png", "one_point.png", "errors.png"}
+
+
+def test_a_reliability_diagram_shows_who_is_too_sure(tmp_path: Path) -> None:
+    whole = result(sure("fair", 1.0), sure("sharp", 4.0, 1), sure("sharp", 4.0, 2))
+    whole.plot_calibration(tmp_path / "all.png")
+    whole.plot_calibration(tmp_path / "one.svg", "fair")
+    lines = {line.get_label(): line.get_xydata() for line in draw_calibration(whole).axes[0].get_lines()}
+    distance = {name: np.abs(lines[name][:, 0] - lines[name][:, 1]).mean() for name in ("fair", "sharp")}
+    assert distance["fair"] < 5.0 < 10.0 < distance["sharp"]
+    added = summed_bins(whole.runs_of("sharp"))
+    assert added[:, 0].sum() == 5000
+    right = sum(bin["weight"] * bin["accuracy"] for one in whole.runs_of("sharp") for bin in one.calibration or ())
+    assert added[:, 0] @ added[:, 2] == pytest.approx(right)
+    assert "Reliability diagram" in page(Comparison(results=[whole]))
+    with pytest.raises(OptionError, match="no calibration was measured"):
+        result(run("a")).plot_calibration(tmp_path / "x.png")
+
+
+def test_classes_along_the_stream_are_drawn_with_gaps(tmp_path: Path) -> None:
+    y = np.repeat([0, 1, 2], [1500, 1000, 500])
+    metrics = ClassificationMetrics(metrics=["accuracy"], window=500)
+    metrics.update(y, np.where(np.arange(3000) % 4 == 0, 0, y))
+    whole = result(Run.measured(metrics, label="x", classes=["a", "b", "c", "never"]))
+    whole.plot_classes(tmp_path / "recall.png")
+    lines = {line.get_label(): line.get_ydata() for line in draw_classes(whole).axes[0].get_lines()}
+    expected = {
+        "a": [100.0] * 3 + [math.nan] * 3, "b": [math.nan] * 3 + [75.0] * 2 + [math.nan], "c": [math.nan] * 5 + [75.0]
+    }  # fmt: skip
+    assert lines.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(lines[name], values)
+    precision = draw_classes(whole, "x", "precision").axes[0].get_lines()[0].get_ydata()
+    np.testing.assert_allclose(precision, [100.0] * 3 + [0.0] * 3)
+    assert "Classes along the stream" in page(Comparison(results=[whole]))
+    with pytest.raises(OptionError, match="use one of recall, precision, f1"):
+        whole.plot_classes(tmp_path / "x.png", score="accuracy")
+    with pytest.raises(OptionError, match="'line' has no curves of classes"):
+        regression().plot_classes(tmp_path / "x.png")
 
 
 def test_what_can_not_be_drawn_says_why(tmp_path: Path) -> None:

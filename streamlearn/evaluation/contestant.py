@@ -14,9 +14,11 @@ import numpy as np
 from ..batch import Batch
 from ..learner import Learner, Outputs
 from ..schema import Schema
+from .classification import ClassificationMetrics
 from .labels import Step
-from .metrics import ClassificationMetrics, RegressionMetrics
+from .memory import Memory
 from .queries import Query
+from .regression import RegressionMetrics
 from .result import Run
 
 
@@ -34,14 +36,17 @@ class Contestant:
     learned: int = 0
     wall: float = 0.0
     cpu: float = 0.0
+    memory: Memory = field(default_factory=Memory)
     _kept: dict[int, _Kept] = field(default_factory=dict)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
         wall, cpu = time.perf_counter(), time.process_time()
         yield
-        self.wall += time.perf_counter() - wall
+        seconds = time.perf_counter() - wall
+        self.wall += seconds
         self.cpu += time.process_time() - cpu
+        self.memory.sample(self.metrics.rows, self.learner.nbytes, seconds)
 
     def take(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Test, train and measure on one batch whose labels are there; targets and predictions."""
@@ -172,6 +177,8 @@ class Contestant:
             wall_seconds=self.wall,
             cpu_seconds=self.cpu,
             model_bytes=self.learner.nbytes or None,
+            memory=self.memory.curve(),
+            ram_hours=self.memory.ram_hours,
             peak_rss_bytes=_peak_rss(),
             inspection=self.learner.summary(),
         )

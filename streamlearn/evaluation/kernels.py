@@ -56,8 +56,10 @@ CLASSIFICATION = (
     "precision_weighted",
     "recall_macro",
     "recall_weighted",
+    "g_mean",
     "log_loss",
 )
+G_MEAN = 12
 REGRESSION = ("mae", "mse", "rmse", "r2")
 
 
@@ -86,7 +88,9 @@ class ClassTallyArrays(NamedTuple):
         The metrics to record, as places in `CLASSIFICATION`.
     point_row : int64 [p]
     points : float64 [p, 3, m]
-    values : float64 [13]
+    class_points : float64 [p, k, 3]
+        At each point the window's support, predicted weight and hits of the first ``k`` classes, at most 50.
+    values : float64 [14]
         Scratch space of one view's metrics.
     """
 
@@ -103,6 +107,7 @@ class ClassTallyArrays(NamedTuple):
     wanted: np.ndarray
     point_row: np.ndarray
     points: np.ndarray
+    class_points: np.ndarray
     values: np.ndarray
 
 
@@ -126,6 +131,7 @@ def make_class_tally(a: ClassTallyArrays) -> Any:
         a.wanted,
         a.point_row,
         a.points,
+        a.class_points,
         a.values,
     )
 
@@ -230,8 +236,8 @@ def agreement(observed: float, chance: float) -> float:
 def score_classes(view: np.ndarray, known: int, floor: float, values: np.ndarray) -> None:
     """Turn a view into the metrics named in `CLASSIFICATION`; all NaN for a view without weight.
 
-    A class takes part in a macro average if its support or its predictions weigh more than ``floor``. An undefined
-    precision, recall or F1 counts as 0, as scikit-learn's ``zero_division=0`` has it.
+    G-mean is left out. A class takes part in a macro average if its support or its predictions weigh more than
+    ``floor``. An undefined precision, recall or F1 counts as 0, as scikit-learn's ``zero_division=0`` has it.
     """
     values[:] = np.nan
     total, predicted, right, chance = 0.0, 0.0, 0.0, 0.0
@@ -272,7 +278,18 @@ def score_classes(view: np.ndarray, known: int, floor: float, values: np.ndarray
     values[9] = precision_weighted / total
     values[10] = recall_sum / present
     values[11] = accuracy  # recalls weighted by support: the supports cancel
-    values[12] = view[0, 2] / total
+    values[13] = view[0, 2] / total
+
+
+@kernel
+def g_mean(view: np.ndarray, known: int, floor: float) -> float:
+    """Geometric mean of the recalls of the classes whose support weighs more than ``floor``; NaN without any."""
+    occurring, logs = 0, 0.0
+    for c in range(1, known + 1):
+        if view[c, 0] > floor:
+            occurring += 1
+            logs += math.log(view[c, 2] / view[c, 0]) if view[c, 2] > 0.0 else -np.inf
+    return math.exp(logs / occurring) if occurring else np.nan
 
 
 @kernel
@@ -293,7 +310,17 @@ def measure_classes(s: Any, out: np.ndarray) -> None:
         floor = FADED * s.scale[GAIN] if view == FADING else 0.0
         score_classes(s.tally[view], s.numbers[KNOWN], floor, s.values)
         for j in range(len(s.wanted)):
+            if s.wanted[j] == G_MEAN:  # its logarithms cost as much as all the others together
+                s.values[G_MEAN] = g_mean(s.tally[view], s.numbers[KNOWN], floor)
             out[view, j] = s.values[s.wanted[j]]
+
+
+@kernel
+def keep_classes(s: Any, kept: np.ndarray) -> None:
+    """Keep the margins of each class in the window that was just measured, float64 ``[k, 3]``."""
+    for c in range(min(s.numbers[KNOWN], len(kept))):
+        for j in range(3):
+            kept[c, j] = s.tally[WINDOW, 1 + c, j]
 
 
 @kernel
@@ -358,6 +385,7 @@ def observe_classes(
             until_point = every
             point_row[numbers[POINTS]] = numbers[SEEN]
             measure_classes(s, s.points[numbers[POINTS]])
+            keep_classes(s, s.class_points[numbers[POINTS]])
             numbers[POINTS] += 1
     return len(y)
 

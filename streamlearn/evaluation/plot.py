@@ -86,10 +86,10 @@ def draw_curves(
     colours = colours or colours_of(result.labels)
     for label in result.labels:
         _draw_learner(axes, result.runs_of(label), name, colours[label])
-    _style(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
-    _mark_drifts(axes, result)
+    style_curves(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
+    mark_drifts(axes, result)
     if framed:
-        _head(axes, plain(result.stream), curves_key(result))
+        head(axes, plain(result.stream), curves_key(result))
         drawn.legend(loc="outside lower center", ncols=_legend_columns(result.labels), frameon=False, fontsize=10)
     return drawn
 
@@ -128,7 +128,7 @@ def draw_confusion(result: Result, label: str | None = None) -> Figure:
     _draw_matrix(matrix, counts, names)
     _draw_scores(scores, runs, names)
     seeds = f", {len(runs)} seeds added up" if len(runs) > 1 else ""
-    _head(
+    head(
         matrix,
         f"{plain(result.stream)}: {short(runs[0].label)}",
         f"Predictions in percent of each true class, whole stream{seeds}",
@@ -183,7 +183,8 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _head(axes: Axes, title: str, subtitle: str) -> None:
+def head(axes: Axes, title: str, subtitle: str) -> None:
+    """Title and key of a picture that stands alone."""
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", pad=24)
     axes.annotate(
         subtitle, (0, 1), xytext=(0, 8), xycoords="axes fraction", textcoords="offset points", fontsize=9.5, color=GREY
@@ -234,7 +235,8 @@ def _stacked(runs: list[Run], rows: np.ndarray, name: str, view: View) -> np.nda
     return scale * np.array(same, dtype=np.float64)
 
 
-def _style(axes: Axes, title: str) -> None:
+def style_curves(axes: Axes, title: str) -> None:
+    """Give axes with rows of a stream from left to right the look that all of them have."""
     axes.set_ylabel(title, fontsize=11)
     axes.set_xlabel("Rows", fontsize=11)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -248,7 +250,7 @@ def _style(axes: Axes, title: str) -> None:
     axes.spines[["left", "bottom"]].set_color("#9aa0a6")
 
 
-def _mark_drifts(axes: Axes, result: Result) -> None:
+def mark_drifts(axes: Axes, result: Result) -> None:
     """A line at each abrupt change of concept, a band over each gradual one, as far as the curves go."""
     end = max(run.rows for run in result.runs)
     for drift in result.drifts:

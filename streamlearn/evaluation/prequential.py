@@ -20,13 +20,15 @@ from ..parameters import check_range
 from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
 from ..work import test_then_train
+from .classification import ClassificationMetrics
 from .contestant import Contestant
 from .disagreements import Disagreements
 from .folds import Folds
 from .labels import LateLabels, Step, parse_delay
-from .metrics import DEFAULT_METRICS, ClassificationMetrics, RegressionMetrics, Task, check_metrics, needs_proba
+from .metrics import DEFAULT_METRICS, Task, check_metrics, needs_proba
 from .progress import Progress
 from .queries import Query, make_query
+from .regression import RegressionMetrics
 from .result import Result
 
 ROWS_TO_START_WITH = 2  # enough to bring every kernel of a learner into memory

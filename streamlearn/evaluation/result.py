@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from .. import jsonable
 from ..errors import OptionError, StateError
-from .metrics import METRICS, SUFFIX, ClassificationMetrics, RegressionMetrics, Task
+from .classification import ClassificationMetrics
+from .metrics import METRICS, SUFFIX, Task
+from .regression import RegressionMetrics
 from .table import (
     Column,
     as_text,
@@ -26,6 +28,7 @@ from .table import (
     for_terminal,
     format_count,
     format_fact,
+    format_ram_hours,
     format_setting,
     format_size,
     is_number,
@@ -35,7 +38,8 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
-FORMAT = "streamlearn-result/1"
+FORMAT = "streamlearn-result/2"
+READABLE = (FORMAT, "streamlearn-result/1")  # the first had no class curves, calibration and memory
 PACKAGES = ("streamlearn", "numpy", "scipy", "numba", "pyarrow", "river")
 
 
@@ -67,10 +71,21 @@ class Run:
         Weight by true (row) and predicted (column) class.
     per_class
         One dict a class: class, support, predicted, precision, recall, f1.
+    class_curve : pyarrow.Table or None
+        ``row``, ``class`` (its place in `classes`), ``support``, ``predicted``, ``precision``, ``recall``, ``f1``: the
+        scores over the window of each of the first 50 classes, at the curve's points, where it occurs in the window.
+    calibration
+        One dict a bin of the largest probability, over the whole stream: low, high, weight, confidence, accuracy; None
+        where no metric of probabilities other than log_loss was measured.
     wall_seconds, cpu_seconds
         Time for predicting, learning and measuring.
     model_bytes, peak_rss_bytes
         Size of the learner's state at the end, and the most memory that the process held; None where unknown.
+    memory : pyarrow.Table or None
+        ``row`` and ``model_bytes``: the size of the learner's state after each batch; None where unknown.
+    ram_hours
+        Size of the learner's state in gigabytes (2^30 bytes) times the hours that it was held, as MOA has it; NaN where
+        unknown.
     inspection
         What the learner says about itself, such as ``{"nodes": 57, "leaves": 39, "depth": 8}``.
     """
@@ -90,10 +105,14 @@ class Run:
     classes: list[Hashable] | None = None
     confusion: np.ndarray | None = None
     per_class: list[dict[str, Any]] | None = None
+    class_curve: pa.Table | None = None
+    calibration: list[dict[str, float]] | None = None
     wall_seconds: float = math.nan
     cpu_seconds: float = math.nan
     model_bytes: int | None = None
     peak_rss_bytes: int | None = None
+    memory: pa.Table | None = None
+    ram_hours: float = math.nan
     inspection: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -149,8 +168,8 @@ def aggregate(runs: Iterable[Run]) -> list[dict[str, Any]]:
         Keys ``learner``, ``seeds`` and ``folds`` (how many; a run for each combination), ``rows``, ``unpredicted``; for
         each metric ``<metric>``, ``<metric>_window`` and ``<metric>_fading``, and with several runs ``<metric>_std``
         (sample standard deviation of the cumulative metric); ``learned``, where not all labels were given;
-        ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``, ``peak_rss_bytes`` (the largest); and
-        the learner's inspection. Numbers other than counts are means.
+        ``wall_seconds``, ``cpu_seconds``, ``rows_per_second``, ``model_bytes``, ``ram_hours``, ``peak_rss_bytes`` (the
+        largest); and the learner's inspection. Numbers other than counts are means.
     """
     by_label: dict[str, list[Run]] = {}
     for run in runs:
@@ -174,7 +193,7 @@ def _aggregate_one(label: str, runs: list[Run]) -> dict[str, Any]:
         entry[name + SUFFIX["fading"]] = _mean([run.fading[name] for run in runs])
     if runs[0].learned is not None:
         entry["learned"] = _mean([run.learned for run in runs])
-    for name in ("wall_seconds", "cpu_seconds", "rows_per_second", "model_bytes"):
+    for name in ("wall_seconds", "cpu_seconds", "rows_per_second", "model_bytes", "ram_hours"):
         entry[name] = _mean([getattr(run, name) for run in runs])
     peaks = [run.peak_rss_bytes for run in runs if run.peak_rss_bytes is not None]
     entry["peak_rss_bytes"] = max(peaks, default=None)
@@ -329,8 +348,8 @@ class Result:
         text = str(source) if is_text else Path(source).read_text(encoding="utf-8")
         try:
             document = json.loads(text)
-            if document["format"] != FORMAT:
-                raise StateError(f"can't read a result of format {document['format']!r}, only {FORMAT!r}")
+            if document["format"] not in READABLE:
+                raise StateError(f"can't read a result of format {document['format']!r}, only {', '.join(READABLE)}")
             return cls(
                 stream=document["stream"],
                 task=document["task"],
@@ -393,6 +412,34 @@ class Result:
 
         plot_confusion(self, path, label)
 
+    def plot_classes(self, path: str | os.PathLike[str], label: str | None = None, score: str = "recall") -> None:
+        """Draw the recall (or precision, f1) of each class over the window, along the stream, for one learner.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If there is no such learner, score or curve of classes, or the suffix is unknown.
+        """
+        from .plot_classes import plot_classes
+
+        plot_classes(self, path, label, score)
+
+    def plot_calibration(self, path: str | os.PathLike[str], label: str | None = None) -> None:
+        """Draw how often the learners (or one of them) are right, by how sure they are; seeds are added up.
+
+        Raises
+        ------
+        MissingExtraError
+            If matplotlib is not installed.
+        OptionError
+            If there is no such learner, no metric of probabilities was measured, or the suffix is unknown.
+        """
+        from .plot_calibration import plot_calibration
+
+        plot_calibration(self, path, label)
+
     def report(self, path: str | os.PathLike[str], *, command: str | None = None) -> None:
         """Write all of it as one HTML page that needs no other file: words, tables, pictures, settings.
 
@@ -436,6 +483,8 @@ def _class_facts(metrics: ClassificationMetrics, classes: Sequence[Hashable]) ->
     return {
         "classes": names,
         "confusion": None if confusion is None else np.pad(confusion, (0, absent)),
+        "class_curve": metrics.class_curve(),
+        "calibration": metrics.calibration(),
         "per_class": [
             dict(zip(("class", *columns), row, strict=True)) for row in zip(names, *columns.values(), strict=True)
         ],
@@ -471,6 +520,7 @@ def summary_columns(result: Result) -> list[Column]:
     columns.append(Column("Model", [format_size(entry["model_bytes"]) for entry in summary]))
     inspected = dict.fromkeys(name for run in result.runs for name in run.inspection)
     columns += [Column(name.capitalize(), [format_fact(entry.get(name)) for entry in summary]) for name in inspected]
+    columns.append(Column("RAM-hours", [format_ram_hours(entry["ram_hours"]) for entry in summary]))
     return [column for column in columns if any(column.cells)]
 
 
@@ -531,11 +581,15 @@ def _run_to_json(run: Run) -> dict[str, Any]:
         "classes": None if run.classes is None else [jsonable.to_json(name) for name in run.classes],
         "confusion": run.confusion,
         "per_class": None if run.per_class is None else [_class_to_json(row) for row in run.per_class],
+        "class_curve": None if run.class_curve is None else run.class_curve.to_pydict(),
+        "calibration": run.calibration,
         "wall_seconds": run.wall_seconds,
         "cpu_seconds": run.cpu_seconds,
         "rows_per_second": run.rows_per_second,
         "model_bytes": run.model_bytes,
         "peak_rss_bytes": run.peak_rss_bytes,
+        "memory": None if run.memory is None else run.memory.to_pydict(),
+        "ram_hours": run.ram_hours,
         "inspection": run.inspection,
     }
 
@@ -551,8 +605,12 @@ def _run_from_json(document: Mapping[str, Any]) -> Run:
     rows, *metrics = document["curve"].items()
     columns = {name: pa.array([_number(value) for value in column], pa.float64()) for name, column in metrics}
     fields["curve"] = pa.table({rows[0]: pa.array(rows[1], pa.int64()), **columns})
-    for name in ("wall_seconds", "cpu_seconds"):
-        fields[name] = _number(document[name])
+    for name in ("wall_seconds", "cpu_seconds", "ram_hours"):
+        fields[name] = _number(document.get(name))
+    for name, counts in (("class_curve", ("row", "class")), ("memory", ("row", "model_bytes"))):
+        if document.get(name) is not None:
+            kinds = {column: pa.int64() if column in counts else pa.float64() for column in document[name]}
+            fields[name] = pa.table(document[name], pa.schema(kinds))
     if document["classes"] is not None:
         fields["classes"] = [jsonable.from_json(name) for name in document["classes"]]
         fields["per_class"] = [{**row, "class": jsonable.from_json(row["class"])} for row in document["per_class"]]

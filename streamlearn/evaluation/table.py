@@ -107,6 +107,17 @@ def format_fact(value: Any) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else format_setting(value)
 
 
+def format_ram_hours(value: float) -> str:
+    """Gigabytes times hours, or nothing where they are not known.
+
+    Examples
+    --------
+    >>> format_ram_hours(0.0000012345)
+    '1.2e-06'
+    """
+    return "" if math.isnan(value) else f"{value:.1e}"
+
+
 def format_size(size: float | None) -> str:
     """Bytes in the unit that suits them, or nothing where they are not known.
 

@@ -16,6 +16,7 @@ class Row(NamedTuple):
     loss: float
     majority_right: bool
     previous_right: bool
+    proba: Sequence[float]  # of the classes known by then, and those that the learner had before
 
 
 def labelled_rows(
@@ -39,7 +40,8 @@ def labelled_rows(
         most = max(counts.get(c, 0.0) for c in range(known))
         majority = min(c for c in range(known) if counts.get(c, 0.0) == most)
         loss = 0.0 if proba is None else log_loss(proba[i], truth, known)
-        rows.append(Row(truth, guess, w, loss, majority == truth, previous == truth))
+        shares = [] if proba is None else normalised(proba[i], known)
+        rows.append(Row(truth, guess, w, loss, majority == truth, previous == truth, shares))
         previous = truth
     return rows
 
@@ -50,6 +52,13 @@ def log_loss(p: Sequence[float], truth: int, known: int) -> float:
     if math.isfinite(total) and total > 0.0:
         right = p[truth] / total if truth < len(p) else 0.0
     return -math.log(min(max(right, 1e-15), 1.0 - 1e-15))
+
+
+def normalised(p: Sequence[float], known: int) -> list[float]:
+    total = sum(p)
+    if not (math.isfinite(total) and total > 0.0):
+        return [1.0 / known] * known
+    return [share / total for share in p] + [0.0] * (known - len(p))
 
 
 def weights(rows: Sequence[Row], view: str, window: int, fading: float) -> list[float]:
@@ -85,6 +94,9 @@ def classification(rows: Sequence[Row], weight: Sequence[float], faded: float = 
     present = [c for c in classes if support[c] > faded or predicted[c] > faded]
     p0 = weigh([row.truth == row.guess for row in rows]) / total
 
+    recalls = [recall[c] for c in occurring]
+    g_mean = math.prod(recalls) ** (1.0 / len(recalls))
+
     def macro(score: dict[int, float]) -> float:
         return sum(score[c] for c in present) / len(present)
 
@@ -104,8 +116,60 @@ def classification(rows: Sequence[Row], weight: Sequence[float], faded: float = 
         "precision_weighted": weighted(precision),
         "recall_macro": macro(recall),
         "recall_weighted": weighted(recall),
+        "g_mean": g_mean,
         "log_loss": math.fsum(w * row.loss for w, row in zip(weight, rows, strict=True)) / total,
     }
+
+
+def probability(rows: Sequence[Row], weight: Sequence[float], binned: bool, faded: float = 0.0) -> dict[str, float]:
+    """All metrics of the probabilities of weighted rows; ``binned`` ranks them by bins, as long streams are."""
+    total = math.fsum(weight)
+    if total == 0.0:
+        return {}
+    likely = [c for row in rows for c, p in enumerate(row.proba) if p > 0.0]
+    known = 1 + max(*likely, *(max(row.truth, row.guess) for row in rows))
+    distance = math.fsum(
+        w * sum((p - (c == row.truth)) ** 2 for c, p in enumerate(row.proba))
+        for row, w in zip(rows, weight, strict=True)
+    )
+    gap = 0.0
+    tops = [(max(row.proba), row.proba.index(max(row.proba)) == row.truth) for row in rows]
+    for b in range(15):
+        members = [(w, *top) for top, w in zip(tops, weight, strict=True) if min(int(15 * top[0]), 14) == b]
+        gap += abs(math.fsum(w * right for w, _, right in members) - math.fsum(w * top for w, top, _ in members))
+    areas = []
+    for c in [1] if known == 2 else range(known):
+        scores = [row.proba[c] if c < len(row.proba) else 0.0 for row in rows]
+        ranks = [rank(p) if binned else p for p in scores]
+        areas.append(area([row.truth == c for row in rows], ranks, weight, faded))
+    defined = [a for a in areas if not math.isnan(a)]
+    return {
+        "brier": distance / total,
+        "calibration_error": gap / total,
+        "roc_auc": sum(defined) / len(defined) if defined else math.nan,
+    }
+
+
+def area(own: Sequence[bool], score: Sequence[float], weight: Sequence[float], faded: float) -> float:
+    """Share of the pairs of a row of the class and another row that are ranked rightly; ties count half."""
+    ours = [(s, w) for mine, s, w in zip(own, score, weight, strict=True) if mine]
+    others = [(s, w) for mine, s, w in zip(own, score, weight, strict=True) if not mine]
+    pairs = math.fsum(w for _, w in ours) * math.fsum(w for _, w in others)
+    if min(math.fsum(w for _, w in ours), math.fsum(w for _, w in others)) <= faded:
+        return math.nan
+    return math.fsum(w * v * (1.0 if s > t else 0.5 if s == t else 0.0) for s, w in ours for t, v in others) / pairs
+
+
+def rank(p: float) -> float:
+    """A number for each bin: 64 in each halving towards 0 and towards 1; below 2^-53 one for each halving."""
+    if p > 0.5:
+        return math.inf if p == 1.0 else 10_000.0 - rank(1.0 - p)
+    if p == 0.0:
+        return -math.inf
+    halvings = next(k for k in range(1075) if p >= 2.0 ** -(k + 1) or k == 1074)
+    if halvings > 52:
+        return 52.0 - halvings
+    return (52 - halvings) * 64 + math.floor((p * 2.0 ** (halvings + 1) - 1.0) * 64)
 
 
 def regression(y: Sequence[float], prediction: Sequence[float], weight: Sequence[float]) -> dict[str, float]:

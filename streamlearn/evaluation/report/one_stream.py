@@ -14,6 +14,8 @@ from ..plot import NUMBERED, curves_key, draw_confusion, draw_curves, summed_con
 from ..plot_comparison import draw_dots
 from ..result import Result, summary_columns
 from ..table import Column
+from .calibration import calibration
+from .class_curves import class_curves
 from .markup import Markup, join, tag
 from .parts import Parts, in_percent, more
 
@@ -34,7 +36,9 @@ def stream(parts: Parts, result: Result, number: int, *, alone: bool) -> Markup:
         parts.legend(),
         parts.table(summary_columns(result), "Whole stream; the best of each column is marked"),
         more("Curves of the other metrics", *others) if others else None,
+        calibration(parts, result),
         _classes(parts, result),
+        class_curves(parts, result),
         _mcnemar(parts, result),
     )
 
