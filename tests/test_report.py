@@ -126,7 +126,8 @@ def test_nothing_is_fetched_and_nothing_runs(page: Page) -> None:
 
 def test_the_page_is_accessible(page: Page) -> None:
     pictures = page.all("svg")
-    assert len(pictures) == 2 + 6 * 3 + 2  # scores and ranks; two metrics and recall on each stream; speed and memory
+    # Scores and ranks; two metrics and recall on each stream, and there for each learner; speed and memory.
+    assert len(pictures) == 2 + 6 * (3 + 3) + 2
     assert all(picture["role"] == "img" and picture["aria-label"] for picture in pictures)
     counts = Counter(name for name, _ in page.elements)
     assert counts["caption"] == counts["table"] > 0

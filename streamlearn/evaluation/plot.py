@@ -127,7 +127,7 @@ def draw_confusion(result: Result, label: str | None = None) -> Figure:
     matrix, scores = drawn.subplots(1, 2, sharey=True, width_ratios=(side, 2.6))
     _draw_matrix(matrix, counts, names)
     _draw_scores(scores, runs, names)
-    seeds = f", {len(runs)} seeds added up" if len(runs) > 1 else ""
+    seeds = f", {len(runs)} runs added up" if len(runs) > 1 else ""
     head(
         matrix,
         f"{plain(result.stream)}: {short(runs[0].label)}",
@@ -196,7 +196,7 @@ def head(axes: Axes, title: str, subtitle: str) -> None:
 
 def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str) -> None:
     """Add one learner's two lines, each the mean over its seeds."""
-    rows = _thinned(runs[0].curve.column("row").to_numpy())
+    rows = thinned(runs[0].curve.column("row").to_numpy())
     recent, overall = _stacked(runs, rows, name, "window"), _stacked(runs, rows, name, "cumulative")
     marker = "o" if len(rows) == 1 else None  # a line needs two points
     axes.plot(
@@ -209,11 +209,11 @@ def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str) -> None:
         axes.fill_between(rows, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1)
 
 
-def _thinned(rows: np.ndarray) -> np.ndarray:
+def thinned(rows: np.ndarray, most: int = POINTS) -> np.ndarray:
     """Evenly spaced ones, with the first and the last, where a picture can't show them all."""
-    if len(rows) <= POINTS:
+    if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, POINTS).round().astype(np.int64)]
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
 
 
 def short(label: str) -> str:
@@ -268,7 +268,7 @@ def curves_key(result: Result) -> str:
     window = result.settings.get("window")
     recent = f"last {window:,} rows" if isinstance(window, int) else "sliding window"
     seeds = max(len(result.runs_of(label)) for label in result.labels)
-    band = f" · band: ± 1 standard deviation over {seeds} seeds" if seeds > 1 else ""
+    band = f" · band: ± 1 standard deviation over {seeds} runs" if seeds > 1 else ""
     marks = {"shaded" if drift["width"] > 1 else "dotted": None for drift in result.drifts}
     drifts = f" · {' or '.join(marks)}: known drift" if marks else ""
     return f"Solid: {recent} · dashed: all rows so far{band}{drifts}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OptionError
-from .plot import COLOURS, figure, head, mark_drifts, plain, save, short, style_curves
+from .plot import COLOURS, figure, head, mark_drifts, plain, save, short, style_curves, thinned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCORES = {"recall": "support", "precision": "predicted", "f1": "support"}  # and the weight without which there is none
 MOST = 2 * len(COLOURS)  # classes: solid lines in each colour, then dashed ones
+POINTS = 200  # along a line: a report holds a picture for each learner and stream
 
 
 def plot_classes(result: Result, path: str | os.PathLike[str], label: str | None = None, score: str = "recall") -> None:
@@ -92,7 +93,7 @@ def _largest(runs: list[Run]) -> list[int]:
 
 def _mean_curve(runs: list[Run], code: int, score: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows, and the mean over the runs of a class's score there; NaN where one of them has none."""
-    rows = runs[0].curve.column("row").to_numpy()
+    rows = thinned(runs[0].curve.column("row").to_numpy(), POINTS)
     values = np.full((len(runs), len(rows)), np.nan)
     for run, own in zip(runs, values, strict=True):
         assert run.class_curve is not None

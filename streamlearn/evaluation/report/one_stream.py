@@ -51,7 +51,7 @@ def about(result: Result) -> str:
         facts.append(f"{len(run.classes):,} classes")
     seeds = max(len(result.runs_of(label)) for label in result.labels)
     if seeds > 1:
-        facts.append(f"mean of {seeds} seeds")
+        facts.append(f"mean of {seeds} runs")
     places = [
         f"around row {drift['row']:,} (over {drift['width']:,} rows)"
         if drift["width"] > 1
