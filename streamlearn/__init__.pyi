@@ -5,6 +5,9 @@ from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
+from .algorithms.linear import PAClassifier as PAClassifier
+from .algorithms.linear import PARegressor as PARegressor
+from .algorithms.linear import Perceptron as Perceptron
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier

@@ -33,3 +33,15 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a parameter that is not True or False.
+
+    Raises
+    ------
+    OptionError
+        The message names the parameter.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"{name} must be True or False, got {value!r}")

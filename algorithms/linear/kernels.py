@@ -10,13 +10,18 @@ import numpy as np
 from streamlearn.compiled import inlined, kernel, struct
 
 LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
+TINY = 1e-100  # a squared length below it counts as 0: the step would overflow
 EPSILON = 1e-8  # AdaGrad's guard against division by zero, as in River
 
 SGD, ADAGRAD, FTRL = 0, 1, 2
-SQUARED, HUBER, ABSOLUTE = 0, 1, 2
+SQUARED, HUBER, ABSOLUTE, AGGRESSIVE = 0, 1, 2, 3
+"""Losses of a regression; those of a classification are:"""
+LOG, MISTAKES = 0, 1
 OPTIMIZER, RATE, INTERCEPT_RATE, DECAYS, L1, L2, BETA, CLIP, STANDARDIZE, LOSS, DELTA = range(11)
 """Places in ``options``."""
 N_OPTIONS = 11
+AGGRESSIVENESS, MODE = 11, 12
+"""Two more places, of the passive-aggressive models only."""
 STEPS, KNOWN = 0, 1
 """Places in ``numbers``."""
 
@@ -29,7 +34,7 @@ class LinearArrays(NamedTuple):
 
     Attributes
     ----------
-    options : float64 [11]
+    options : float64 [11] or [13]
         The parameters, as numbers.
     numeric : int64 [N]
         Field numbers of the numeric fields; their coefficients are columns ``1 … N``.
@@ -259,6 +264,31 @@ def descend(
                 w[j] = ftrl(w[j], squares, dual, row, j, gradient, rate, options)
 
 
+@inlined
+def squared_length(options: np.ndarray, values: np.ndarray, active: np.ndarray) -> float:
+    """Squared length of the row as a passive-aggressive model sees it: the intercept's constant 1 is part of it."""
+    square = 1.0 if options[INTERCEPT_RATE] > 0.0 else 0.0
+    for value in values:
+        square += value * value
+    for j in active:
+        square += 1.0 if j >= 0 else 0.0
+    return square
+
+
+@inlined
+def aggressive(options: np.ndarray, loss: float, square: float, w: float) -> float:
+    """Length of the step that undoes the loss, as far as C allows (Crammer et al. 2006, equation 6)."""
+    if loss <= 0.0:
+        return 0.0
+    mode, most = int(options[MODE]), options[AGGRESSIVENESS] * w
+    if mode == 2:
+        square += 0.5 / most
+    if not square > TINY:
+        return 0.0
+    step = loss / square
+    return min(most, step) if mode == 1 else step
+
+
 # -- classification ----------------------------------------------------------------------------------------------------
 
 
@@ -303,8 +333,43 @@ def most_likely(class_of: np.ndarray, known: int, proba: np.ndarray) -> int:
     return int(class_of[best])
 
 
+@inlined
+def losses_gradient(
+    options: np.ndarray,
+    coefficient: np.ndarray,
+    rows: int,
+    true: int,
+    values: np.ndarray,
+    active: np.ndarray,
+    w: float,
+    by_row: np.ndarray,
+) -> None:
+    """Turn each row's probability into the gradient of the loss by its score; ``true`` is the row of the label."""
+    loss = int(options[LOSS])
+    if loss == LOG:
+        by_row[true] -= 1.0
+        for row in range(rows):
+            by_row[row] = clipped(by_row[row] * w, options[CLIP])
+        return
+    rival, greatest, own = -1, -np.inf, 0.0
+    for row in range(rows):
+        result = score(coefficient, row, values, active)
+        by_row[row] = 0.0
+        if row == true:
+            own = result
+        elif rival < 0 or result > greatest:
+            rival, greatest = row, result
+    margin = own - greatest
+    if loss == MISTAKES:
+        step = clipped(w, options[CLIP]) if margin <= 0.0 else 0.0
+    else:
+        moving = 1.0 if rows == 2 else 2.0  # with two classes only one row moves
+        step = aggressive(options, 1.0 - margin, moving * squared_length(options, values, active), w)
+    by_row[true], by_row[rival] = -step, step
+
+
 @kernel
-def advance_logistic(s: Any, work: Any, start: int) -> int:
+def advance_classification(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, y, weight, schedule = work.X, work.y, work.weight, work.schedule
     prediction, proba = work.prediction, work.proba
@@ -314,6 +379,7 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
     values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     by_row = np.empty(len(row_of))
+    always = options[OPTIMIZER] != SGD or options[L1] > 0.0 or options[L2] > 0.0  # a gradient of 0 moves something
     for step in range(start, len(schedule)):
         i = schedule[step]
         learns = i < 0
@@ -332,10 +398,12 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
         read_categories(X, i, nominal, offset, active)
         rows = probabilities(coefficient, known, values, active, by_row)
         if learns:
-            by_row[row_of[y[i]]] -= 1.0
+            losses_gradient(options, coefficient, rows, row_of[y[i]], values, active, weight[i], by_row)
             for row in range(1 if rows == 2 else 0, rows):
-                gradient = clipped(by_row[row] * weight[i], options[CLIP])
-                descend(options, numbers[STEPS], coefficient, squares, dual, row, gradient, values, present, active)
+                if by_row[row] != 0.0 or always:
+                    descend(
+                        options, numbers[STEPS], coefficient, squares, dual, row, by_row[row], values, present, active
+                    )
             numbers[STEPS] += 1
             continue
         prediction[i] = most_likely(class_of, known, by_row)
@@ -396,7 +464,11 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
             error, most = result - y[i], options[CLIP]
             if options[LOSS] == SQUARED and options[OPTIMIZER] == SGD:
                 most = min(most, furthest(options, numbers[STEPS], error, values, active))
-            gradient = clipped(slope(options, error) * weight[i], most)
+            if options[LOSS] == AGGRESSIVE:
+                square = squared_length(options, values, active)
+                gradient = math.copysign(aggressive(options, abs(error) - options[DELTA], square, weight[i]), error)
+            else:
+                gradient = clipped(slope(options, error) * weight[i], most)
             descend(options, numbers[STEPS], coefficient, squares, dual, 0, gradient, values, present, active)
             numbers[STEPS] += 1
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
 
 from streamlearn.array_learner import ArrayLearner, Layout, capacity
 from streamlearn.errors import OptionError, StateError
-from streamlearn.parameters import check_choice, check_range
+from streamlearn.parameters import check_choice, check_flag, check_range
 from streamlearn.schema import Shape
 
 from . import kernels
@@ -19,53 +20,17 @@ SCHEDULES = ("constant", "inverse_sqrt")
 
 
 class LinearModel(ArrayLearner):
-    """Base of the linear models; a subclass sets the attributes that bear the parameters' names."""
+    """Base of the linear models; a subclass sets the attributes and gives `_options`."""
 
-    optimizer: str
-    learning_rate: float
-    intercept_lr: float
-    schedule: str
-    l1: float
-    l2: float
-    beta: float
-    clip_gradient: float
+    optimizer: str = "sgd"
     standardize: bool
 
     _arrays_type = LinearArrays
     _pack = staticmethod(make_linear)
 
-    def _check_parameters(self) -> None:
-        check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        check_range("learning_rate", self.learning_rate, 0.0, 1000.0, open_low=True)
-        check_range("intercept_lr", self.intercept_lr, 0.0, 1000.0)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_range("l1", self.l1, 0.0, 1e6)
-        check_range("l2", self.l2, 0.0, 1e6)
-        check_range("beta", self.beta, 0.0, 1e6)
-        check_range("clip_gradient", self.clip_gradient, 0.0, 1e12, open_low=True)
-        if not isinstance(self.standardize, bool):
-            raise OptionError(f"standardize must be True or False, got {self.standardize!r}")
-        if self.optimizer == "ftrl" and self.schedule != "constant":
-            raise OptionError("schedule must be 'constant' with optimizer='ftrl', which has rates of its own")
-        if self.optimizer == "sgd" and self.learning_rate * self.l2 > 1.0:
-            raise OptionError(
-                f"learning_rate * l2 must be <= 1 with optimizer='sgd', or each step overshoots; lower "
-                f"learning_rate={self.learning_rate!r} or l2={self.l2!r}"
-            )
-
+    @abstractmethod
     def _options(self) -> np.ndarray:
         """The parameters as the kernels read them."""
-        options = np.zeros(kernels.N_OPTIONS)
-        options[kernels.OPTIMIZER] = OPTIMIZERS.index(self.optimizer)
-        options[kernels.RATE] = self.learning_rate
-        options[kernels.INTERCEPT_RATE] = self.intercept_lr
-        options[kernels.DECAYS] = self.schedule == "inverse_sqrt"
-        options[kernels.L1] = self.l1
-        options[kernels.L2] = self.l2
-        options[kernels.BETA] = self.beta
-        options[kernels.CLIP] = self.clip_gradient
-        options[kernels.STANDARDIZE] = self.standardize
-        return options
 
     def _layout(self, shape: Shape) -> Layout:
         M = sum(shape.nominal)
@@ -73,7 +38,7 @@ class LinearModel(ArrayLearner):
         P = int(_offsets(shape)[-1])
         R = capacity(shape.n_classes) if self.task == "classification" else 1
         return {
-            "options": (np.float64, (kernels.N_OPTIONS,)),
+            "options": (np.float64, self._options().shape),
             "numeric": (np.int64, (N,)),
             "nominal": (np.int64, (M,)),
             "offset": (np.int64, (M + 1,)),
@@ -124,6 +89,50 @@ class LinearModel(ArrayLearner):
         row_of[classes] = np.arange(known)
         if not np.array_equal(row_of, arrays.row_of) or len(set(classes.tolist())) < known:
             raise StateError("the arrays 'class_of' and 'row_of' contradict each other")
+
+
+class GradientModel(LinearModel):
+    """Base of the models that follow a loss's gradient; a subclass sets the attributes that bear parameters' names."""
+
+    learning_rate: float
+    intercept_lr: float
+    schedule: str
+    l1: float
+    l2: float
+    beta: float
+    clip_gradient: float
+
+    def _check_parameters(self) -> None:
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_range("learning_rate", self.learning_rate, 0.0, 1000.0, open_low=True)
+        check_range("intercept_lr", self.intercept_lr, 0.0, 1000.0)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_range("l1", self.l1, 0.0, 1e6)
+        check_range("l2", self.l2, 0.0, 1e6)
+        check_range("beta", self.beta, 0.0, 1e6)
+        check_range("clip_gradient", self.clip_gradient, 0.0, 1e12, open_low=True)
+        check_flag("standardize", self.standardize)
+        if self.optimizer == "ftrl" and self.schedule != "constant":
+            raise OptionError("schedule must be 'constant' with optimizer='ftrl', which has rates of its own")
+        if self.optimizer == "sgd" and self.learning_rate * self.l2 > 1.0:
+            raise OptionError(
+                f"learning_rate * l2 must be <= 1 with optimizer='sgd', or each step overshoots; lower "
+                f"learning_rate={self.learning_rate!r} or l2={self.l2!r}"
+            )
+
+    def _options(self) -> np.ndarray:
+        """The parameters as the kernels read them."""
+        options = np.zeros(kernels.N_OPTIONS)
+        options[kernels.OPTIMIZER] = OPTIMIZERS.index(self.optimizer)
+        options[kernels.RATE] = self.learning_rate
+        options[kernels.INTERCEPT_RATE] = self.intercept_lr
+        options[kernels.DECAYS] = self.schedule == "inverse_sqrt"
+        options[kernels.L1] = self.l1
+        options[kernels.L2] = self.l2
+        options[kernels.BETA] = self.beta
+        options[kernels.CLIP] = self.clip_gradient
+        options[kernels.STANDARDIZE] = self.standardize
+        return options
 
 
 def _places(shape: Shape) -> dict[str, Any]:
