@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel, struct
+from streamlearn.features import (
+    LIMIT,
+    learn_class,
+    learn_scale,
+    most_likely,
+    probabilities,
+    read_categories,
+    read_numbers,
+    write_proba,
+)
 
-LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
 TINY = 1e-100  # a squared length below it counts as 0: the step would overflow
 EPSILON = 1e-8  # AdaGrad's guard against division by zero, as in River
 
@@ -101,56 +110,6 @@ def make_linear(a: LinearArrays) -> Any:
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
-
-
-@inlined
-def learn_scale(
-    X: np.ndarray,
-    i: int,
-    w: float,
-    numeric: np.ndarray,
-    seen: np.ndarray,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    scale: np.ndarray,
-) -> None:
-    """Update means, variances and scales by row ``i`` (West 1979)."""
-    for k in range(len(numeric)):
-        x = X[i, numeric[k]]
-        if not abs(x) <= LIMIT:
-            continue
-        seen[k] += w
-        distance = x - mean[k]
-        mean[k] += w * distance / seen[k]
-        variance[k] += w * (distance * (x - mean[k]) - variance[k]) / seen[k]
-        scale[k] = 1.0 / math.sqrt(variance[k]) if variance[k] > 0.0 else 0.0
-
-
-@inlined
-def read_numbers(
-    X: np.ndarray,
-    i: int,
-    numeric: np.ndarray,
-    mean: np.ndarray,
-    scale: np.ndarray,
-    values: np.ndarray,
-    present: np.ndarray,
-) -> None:
-    """Standardised numbers of row ``i`` into ``values`` [N], with 1 in ``present`` [N]; 0 in both where missing."""
-    for k in range(len(numeric)):
-        x = X[i, numeric[k]]
-        here = abs(x) <= LIMIT
-        values[k] = (x - mean[k]) * scale[k] if here else 0.0
-        present[k] = 1.0 if here else 0.0
-
-
-@inlined
-def read_categories(X: np.ndarray, i: int, nominal: np.ndarray, offset: np.ndarray, active: np.ndarray) -> None:
-    """Columns of row ``i``'s categories, -1 where missing or never seen, into ``active`` [M]."""
-    for m in range(len(nominal)):
-        x = X[i, nominal[m]]
-        inside = 0.0 <= x < offset[m + 1] - offset[m]
-        active[m] = offset[m] + int(x) if inside else -1
 
 
 @inlined
@@ -293,79 +252,49 @@ def aggressive(options: np.ndarray, loss: float, square: float, w: float) -> flo
 
 
 @inlined
-def probabilities(
-    coefficient: np.ndarray, known: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray
-) -> int:
-    """Fill in each row's probability, given that ``known`` classes have been learned; returns the number of rows.
+def all_scores(coefficient: np.ndarray, known: int, values: np.ndarray, active: np.ndarray, scores: np.ndarray) -> int:
+    """Fill in each row's score, given that ``known`` classes have been learned; returns the number of rows.
 
-    Up to two classes the model is the sigmoid: row 0, of the class learned first, stays at score 0. From the third on
-    every row has its score. With a single class learned, row 1 stands for whatever comes second.
+    Up to two classes row 0, of the class learned first, stays at score 0; from the third on every row has its score.
+    With a single class learned, row 1 stands for whatever comes second.
     """
-    if known > 2:
-        softmax(coefficient, known, values, active, proba)
-        return known
-    proba[1] = 1.0 / (1.0 + math.exp(-score(coefficient, 1, values, active)))
-    proba[0] = 1.0 - proba[1]
-    return 2
-
-
-@kernel
-def softmax(coefficient: np.ndarray, rows: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray) -> None:
-    """Probabilities of three classes and more."""
-    greatest, total = -np.inf, 0.0
-    for row in range(rows):
-        proba[row] = score(coefficient, row, values, active)
-        greatest = max(greatest, proba[row])
-    for row in range(rows):
-        proba[row] = math.exp(proba[row] - greatest)
-        total += proba[row]
-    for row in range(rows):
-        proba[row] /= total
+    rows = max(known, 2)
+    scores[0] = 0.0
+    for row in range(first_row(rows), rows):
+        scores[row] = score(coefficient, row, values, active)
+    return rows
 
 
 @inlined
-def most_likely(class_of: np.ndarray, known: int, proba: np.ndarray) -> int:
-    """The learned class of the greatest probability, the lowest code on ties."""
-    best = 0
-    for row in range(1, known):
-        if proba[row] > proba[best] or (proba[row] == proba[best] and class_of[row] < class_of[best]):
-            best = row
-    return int(class_of[best])
+def first_row(rows: int) -> int:
+    """The first row that has coefficients of its own."""
+    return 1 if rows == 2 else 0
 
 
 @inlined
-def losses_gradient(
-    options: np.ndarray,
-    coefficient: np.ndarray,
-    rows: int,
-    true: int,
-    values: np.ndarray,
-    active: np.ndarray,
-    w: float,
-    by_row: np.ndarray,
+def by_score(
+    options: np.ndarray, rows: int, true: int, values: np.ndarray, active: np.ndarray, w: float, scores: np.ndarray
 ) -> None:
-    """Turn each row's probability into the gradient of the loss by its score; ``true`` is the row of the label."""
+    """Turn each row's score into the gradient of the loss by it; ``true`` is the row of the label."""
     loss = int(options[LOSS])
     if loss == LOG:
-        by_row[true] -= 1.0
+        probabilities(scores, rows)
+        scores[true] -= 1.0
         for row in range(rows):
-            by_row[row] = clipped(by_row[row] * w, options[CLIP])
+            scores[row] = clipped(scores[row] * w, options[CLIP])
         return
-    rival, greatest, own = -1, -np.inf, 0.0
+    rival = 1 if true == 0 else 0
     for row in range(rows):
-        result = score(coefficient, row, values, active)
-        by_row[row] = 0.0
-        if row == true:
-            own = result
-        elif rival < 0 or result > greatest:
-            rival, greatest = row, result
-    margin = own - greatest
+        if row != true and scores[row] > scores[rival]:
+            rival = row
+    margin = scores[true] - scores[rival]
     if loss == MISTAKES:
         step = clipped(w, options[CLIP]) if margin <= 0.0 else 0.0
     else:
         moving = 1.0 if rows == 2 else 2.0  # with two classes only one row moves
         step = aggressive(options, 1.0 - margin, moving * squared_length(options, values, active), w)
-    by_row[true], by_row[rival] = -step, step
+    scores[:rows] = 0.0
+    scores[true], scores[rival] = -step, step
 
 
 @kernel
@@ -387,30 +316,26 @@ def advance_classification(s: Any, work: Any, start: int) -> int:
             i = ~i
             if y[i] < 0 or weight[i] <= 0.0:
                 continue
-            if row_of[y[i]] < 0:
-                row_of[y[i]] = numbers[KNOWN]
-                class_of[numbers[KNOWN]] = y[i]
-                numbers[KNOWN] += 1
+            numbers[KNOWN] = learn_class(y[i], numbers[KNOWN], class_of, row_of)
             if options[STANDARDIZE] > 0.0:
                 learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
         known = numbers[KNOWN]
         read_numbers(X, i, numeric, mean, scale, values, present)
         read_categories(X, i, nominal, offset, active)
-        rows = probabilities(coefficient, known, values, active, by_row)
+        rows = all_scores(coefficient, known, values, active, by_row)
         if learns:
-            losses_gradient(options, coefficient, rows, row_of[y[i]], values, active, weight[i], by_row)
-            for row in range(1 if rows == 2 else 0, rows):
+            by_score(options, rows, row_of[y[i]], values, active, weight[i], by_row)
+            for row in range(first_row(rows), rows):
                 if by_row[row] != 0.0 or always:
                     descend(
                         options, numbers[STEPS], coefficient, squares, dual, row, by_row[row], values, present, active
                     )
             numbers[STEPS] += 1
             continue
+        probabilities(by_row, rows)
         prediction[i] = most_likely(class_of, known, by_row)
         if len(proba):
-            proba[i] = 0.0
-            for row in range(known):
-                proba[i, class_of[row]] = by_row[row] if known > 1 else 1.0
+            write_proba(class_of, known, by_row, proba[i])
     return len(schedule)
 
 

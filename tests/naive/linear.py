@@ -25,7 +25,7 @@ class Scale:
 
     def scaled(self, name: str, x: float) -> float:
         variance = self.variance[name]
-        return (x - self.mean[name]) * (1.0 / math.sqrt(variance)) if variance > 0 else 0.0
+        return (x - self.mean[name]) * (1.0 / math.sqrt(variance)) if variance > 1e-30 * self.mean[name] ** 2 else 0.0
 
 
 class Coefficients:
