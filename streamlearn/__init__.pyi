@@ -8,6 +8,8 @@ from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.linear import PAClassifier as PAClassifier
 from .algorithms.linear import PARegressor as PARegressor
 from .algorithms.linear import Perceptron as Perceptron
+from .algorithms.neural import MLPClassifier as MLPClassifier
+from .algorithms.neural import MLPRegressor as MLPRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier

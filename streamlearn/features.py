@@ -142,3 +142,9 @@ def write_proba(class_of: np.ndarray, known: int, by_row: np.ndarray, proba: np.
     proba[:] = 0.0
     for row in range(known):
         proba[class_of[row]] = by_row[row] if known > 1 else 1.0
+
+
+@inlined
+def clipped(gradient: float, most: float) -> float:
+    """``gradient`` within ``-most … most``."""
+    return min(max(gradient, -most), most)

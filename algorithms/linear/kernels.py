@@ -10,6 +10,7 @@ import numpy as np
 from streamlearn.compiled import inlined, kernel, struct
 from streamlearn.features import (
     LIMIT,
+    clipped,
     learn_class,
     learn_scale,
     most_likely,
@@ -131,12 +132,6 @@ def score(coefficient: np.ndarray, row: int, values: np.ndarray, active: np.ndar
 def shrunk(x: float, amount: float) -> float:
     """``x`` moved towards 0 by ``amount``, not across it."""
     return math.copysign(max(abs(x) - amount, 0.0), x)
-
-
-@inlined
-def clipped(gradient: float, most: float) -> float:
-    """``gradient`` within ``-most … most``."""
-    return min(max(gradient, -most), most)
 
 
 @inlined
