@@ -84,7 +84,7 @@ class MLPRegressor(MultilayerPerceptron, Regressor):
         hidden_layer_sizes: int | Sequence[int] = (32,),
         activation: str = "relu",
         optimizer: str = "adagrad",
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.15,
         intercept_lr: float = 0.05,
         memory: int = 1000,
         l2: float = 0.0,
