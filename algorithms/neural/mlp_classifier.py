@@ -64,7 +64,7 @@ class MLPClassifier(MultilayerPerceptron, Classifier):
     category was announced. Outputs start at 0. Weights stay within ±1e4.
 
     There are no mini-batches: single rows adapt soonest, and batches of rows then give the same numbers as rows one by
-    one. The defaults were chosen on eleven streams together (docs/neural.md).
+    one. The defaults were chosen on eleven real and synthetic streams together (docs/neural.md).
 
     Learning and predicting cost O(weights) of the inputs that a row has.
 

@@ -38,7 +38,8 @@ class MLPRegressor(MultilayerPerceptron, Regressor):
     l2 : float, in [0, 1]
         Penalty ``l2 / 2`` times the squared weights, intercepts of outputs excepted, applied to what a row changes.
     clip_gradient : float, in (0, 1e6]
-        Bound of the absolute error that a row is learned with, in deviations of the target.
+        Bound of the absolute error that a row is learned with, in deviations of the target: beyond it the loss is linear,
+        as Huber's.
     skip_connection : bool
         Whether the inputs also go straight to the outputs, which makes a linear model a part of the network.
     standardize : bool
@@ -88,7 +89,7 @@ class MLPRegressor(MultilayerPerceptron, Regressor):
         intercept_lr: float = 0.05,
         memory: int = 1000,
         l2: float = 0.0,
-        clip_gradient: float = 5.0,
+        clip_gradient: float = 1.0,
         skip_connection: bool = True,
         standardize: bool = True,
         seed: int = 0,
