@@ -19,6 +19,11 @@ from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
 from .algorithms.drift import PageHinkley as PageHinkley
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
+from .algorithms.linear import PAClassifier as PAClassifier
+from .algorithms.linear import PARegressor as PARegressor
+from .algorithms.linear import Perceptron as Perceptron
+from .algorithms.neural import MLPClassifier as MLPClassifier
+from .algorithms.neural import MLPRegressor as MLPRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier

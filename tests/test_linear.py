@@ -96,6 +96,68 @@ def test_laws_of_regression(standardize: bool, stream: list[Event], cuts: list[i
     assert np.isfinite(model.state()["arrays"]["coefficient"]).all()
 
 
+PASSIVE_AGGRESSIVE = st.fixed_dictionaries(
+    {"mode": st.sampled_from([0, 1, 2])},
+    optional={"C": st.sampled_from([0.1, 1.0]), "learn_intercept": st.booleans(), "standardize": st.booleans()},
+)
+BY_MISTAKES = {
+    "perceptron": st.fixed_dictionaries({}, optional={"l2": st.sampled_from([0.0, 0.1]), "standardize": st.booleans()}),
+    "pa_classifier": PASSIVE_AGGRESSIVE,
+}
+
+
+@pytest.mark.parametrize("name", list(BY_MISTAKES))
+@MANY
+@given(stream=events(LABELS), data=st.data())
+def test_learning_from_mistakes_agrees_with_the_formulas(name: str, stream: list[Event], data: st.DataObject) -> None:
+    model = sl.make_learner(name, **data.draw(BY_MISTAKES[name]))
+    model = type(model)(schema=schema(), **model.params)
+    oracle = getattr(naive, type(model).__name__)(["colour", "city"], all_options(model))
+    for x, y, w in tame(stream):
+        proba = model.predict_proba_one(x)
+        if oracle.labels:
+            expected = oracle.predict_proba(x)
+            assert {label: proba[label] for label in expected} == pytest.approx(expected, abs=1e-9)
+            assert proba[model.predict_one(x)] == max(proba.values())
+        model.learn_one(x, y, w)
+        oracle.learn(x, y, w)
+
+
+@MANY
+@given(stream=events(VALUES), options=PASSIVE_AGGRESSIVE, eps=st.sampled_from([0.0, 0.1, 2.0]))
+def test_passive_aggressive_regression_is_its_formulas(
+    stream: list[Event], options: dict[str, Any], eps: float
+) -> None:
+    model = sl.PARegressor(eps=eps, schema=schema("numeric"), **options)
+    oracle = naive.PARegressor(["colour", "city"], all_options(model))
+    for x, y, w in tame(stream):
+        assert model.predict_one(x) == oracle.predict(x)
+        model.learn_one(x, y, w)
+        oracle.learn(x, y, w)
+
+
+@pytest.mark.parametrize("name", ["perceptron", "pa_classifier:mode=0", "pa_classifier", "pa_classifier:mode=2"])
+@pytest.mark.parametrize("standardize", [False, True])
+@MANY
+@given(stream=events(LABELS), cuts=st.lists(st.integers(1, 30), max_size=4))
+def test_laws_of_learning_from_mistakes(
+    name: str, standardize: bool, stream: list[Event], cuts: list[int], tmp_path: Path
+) -> None:
+    params = {**sl.make_learner(name).params, "standardize": standardize}
+    model = type(sl.make_learner(name))(schema=schema(), **params)
+    check_laws(model, stream, cuts, tmp_path / "model")
+    assert np.isfinite(model.state()["arrays"]["coefficient"]).all()
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@MANY
+@given(stream=events(VALUES), cuts=st.lists(st.integers(1, 30), max_size=4))
+def test_laws_of_passive_aggressive_regression(mode: int, stream: list[Event], cuts: list[int], tmp_path: Path) -> None:
+    model = sl.PARegressor(mode=mode, standardize=False, schema=schema("numeric"))
+    check_laws(model, stream, cuts, tmp_path / "model")
+    assert np.isfinite(model.state()["arrays"]["coefficient"]).all()
+
+
 # -- River -------------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +278,45 @@ def test_ftrl_agrees_with_river_brought_up_to_date() -> None:
         theirs.learn_one(x, value > 0.5)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_perceptron_agrees_with_river(l2: float) -> None:
+    rows, score = numeric_rows()
+    theirs = river.StandardScaler() | linear_model.Perceptron(l2=l2)
+    ours = sl.Perceptron(l2=l2, schema=sl.Schema.of([f"x{i}" for i in range(5)], target="y", classes=[False, True]))
+    learned: set[bool] = set()
+    for x, value in zip(rows, score.tolist(), strict=True):
+        if len(learned) == 2:
+            assert ours.predict_proba_one(x) == pytest.approx(theirs.predict_proba_one(x), abs=1e-9)
+        ours.learn_one(x, value > 0.5)
+        theirs.learn_one(x, value > 0.5)
+        learned.add(value > 0.5)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_passive_aggressive_models_agree_with_river(mode: int, intercept: bool) -> None:
+    rows, score = numeric_rows()
+    theirs = linear_model.PAClassifier(C=0.05, mode=mode, learn_intercept=False)
+    theirs_value = linear_model.PARegressor(C=0.05, mode=mode, eps=0.2, learn_intercept=False)
+    theirs_value.loss = lambda y, prediction: max(abs(y - prediction) - 0.2, 0.0)  # its own takes y for 0 or 1
+    fields = [f"x{i}" for i in range(5)]
+    options: dict[str, Any] = {"C": 0.05, "mode": mode, "learn_intercept": intercept, "standardize": False}
+    ours = sl.PAClassifier(schema=sl.Schema.of(fields, target="y", classes=[False, True]), **options)
+    ours_value = sl.PARegressor(eps=0.2, schema=sl.Schema.of(fields, target="y", target_kind="numeric"), **options)
+    constant = {"1": 1.0} if intercept else {}
+    learned: set[bool] = set()
+    for row, value in zip(rows, score.tolist(), strict=True):
+        x = {name: (number - 7.0) / 10.0 ** (int(name[1]) - 2) for name, number in row.items()}
+        if len(learned) == 2:
+            assert ours.predict_proba_one(x) == pytest.approx(theirs.predict_proba_one(x | constant), abs=1e-9)
+        assert ours_value.predict_one(x) == pytest.approx(theirs_value.predict_one(x | constant), rel=1e-9, abs=1e-9)
+        ours.learn_one(x, value > 0.5)
+        theirs.learn_one(x | constant, value > 0.5)
+        ours_value.learn_one(x, value)
+        theirs_value.learn_one(x | constant, value)
+        learned.add(value > 0.5)
+
+
 # -- particulars -------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +361,29 @@ def test_steps_of_the_squared_loss_never_explode() -> None:
     assert np.mean((prediction - y)[1000:] ** 2) < np.var(y)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_an_aggressive_step_ends_at_the_margin(classes: int) -> None:
+    rng = np.random.default_rng(8)
+    model = sl.PAClassifier(mode=0, standardize=False)
+    model.learn_many(rng.normal(size=(classes, 3)), np.arange(classes))
+    for x, y in zip(rng.normal(size=(50, 3)), rng.integers(classes, size=50).tolist(), strict=True):
+        row = dict(enumerate(x.tolist()))
+        before = model.predict_proba_one(row)
+        rival = max((label for label in range(classes) if label != y), key=before.__getitem__)
+        model.learn_one(row, y)
+        after = model.predict_proba_one(row)
+        assert np.log(after[y] / after[rival]) >= 1.0 - 1e-9
+
+
+def test_weight_is_how_much_a_row_may_move_the_coefficients() -> None:
+    rows = [({"a": 1.0, "b": -2.0}, 3.0), ({"a": 0.5, "b": 1.0}, -4.0)]
+    heavy, careless = sl.PARegressor(C=0.1, standardize=False), sl.PARegressor(C=0.3, standardize=False)
+    for x, y in rows:
+        heavy.learn_one(x, y, 3.0)
+        careless.learn_one(x, y)
+    assert heavy.predict_one({"a": 1.0, "b": 1.0}) == pytest.approx(careless.predict_one({"a": 1.0, "b": 1.0}))
+
+
 def test_unseen_categories_and_missing_values_contribute_nothing() -> None:
     model = sl.LinearRegression(schema=schema("numeric"))
     rows = [{"a": float(i % 5), "colour": "red" if i % 2 else "blue"} for i in range(200)]
@@ -298,6 +422,24 @@ def test_parameters_are_checked(name: str, value: Any) -> None:
     for learner in (sl.LogisticRegression, sl.LinearRegression):
         with pytest.raises(sl.OptionError, match=name):
             learner(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("C", 0.0), ("C", float("inf")), ("mode", 3), ("mode", True), ("learn_intercept", 1), ("standardize", "no")],
+)
+def test_parameters_of_passive_aggressive_models_are_checked(name: str, value: Any) -> None:
+    for learner in (sl.PAClassifier, sl.PARegressor):
+        with pytest.raises(sl.OptionError, match=name):
+            learner(**{name: value})
+
+
+def test_further_parameters_are_checked() -> None:
+    with pytest.raises(sl.OptionError, match="eps"):
+        sl.PARegressor(eps=-1.0)
+    for name, value in {"l2": 1.5, "clip_gradient": 0.0, "standardize": 0}.items():
+        with pytest.raises(sl.OptionError, match=name):
+            sl.Perceptron(**{name: value})  # type: ignore[arg-type]
 
 
 def test_contradictions_are_refused() -> None:

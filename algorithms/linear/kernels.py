@@ -8,15 +8,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel, struct
+from streamlearn.features import (
+    LIMIT,
+    clipped,
+    learn_class,
+    learn_scale,
+    most_likely,
+    probabilities,
+    read_categories,
+    read_numbers,
+    write_proba,
+)
 
-LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
+TINY = 1e-100  # a squared length below it counts as 0: the step would overflow
 EPSILON = 1e-8  # AdaGrad's guard against division by zero, as in River
 
 SGD, ADAGRAD, FTRL = 0, 1, 2
-SQUARED, HUBER, ABSOLUTE = 0, 1, 2
+SQUARED, HUBER, ABSOLUTE, AGGRESSIVE = 0, 1, 2, 3
+"""Losses of a regression; those of a classification are:"""
+LOG, MISTAKES = 0, 1
 OPTIMIZER, RATE, INTERCEPT_RATE, DECAYS, L1, L2, BETA, CLIP, STANDARDIZE, LOSS, DELTA = range(11)
 """Places in ``options``."""
 N_OPTIONS = 11
+AGGRESSIVENESS, MODE = 11, 12
+"""Two more places, of the passive-aggressive models only."""
 STEPS, KNOWN = 0, 1
 """Places in ``numbers``."""
 
@@ -29,7 +44,7 @@ class LinearArrays(NamedTuple):
 
     Attributes
     ----------
-    options : float64 [11]
+    options : float64 [11] or [13]
         The parameters, as numbers.
     numeric : int64 [N]
         Field numbers of the numeric fields; their coefficients are columns ``1 … N``.
@@ -99,56 +114,6 @@ def make_linear(a: LinearArrays) -> Any:
 
 
 @inlined
-def learn_scale(
-    X: np.ndarray,
-    i: int,
-    w: float,
-    numeric: np.ndarray,
-    seen: np.ndarray,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    scale: np.ndarray,
-) -> None:
-    """Update means, variances and scales by row ``i`` (West 1979)."""
-    for k in range(len(numeric)):
-        x = X[i, numeric[k]]
-        if not abs(x) <= LIMIT:
-            continue
-        seen[k] += w
-        distance = x - mean[k]
-        mean[k] += w * distance / seen[k]
-        variance[k] += w * (distance * (x - mean[k]) - variance[k]) / seen[k]
-        scale[k] = 1.0 / math.sqrt(variance[k]) if variance[k] > 0.0 else 0.0
-
-
-@inlined
-def read_numbers(
-    X: np.ndarray,
-    i: int,
-    numeric: np.ndarray,
-    mean: np.ndarray,
-    scale: np.ndarray,
-    values: np.ndarray,
-    present: np.ndarray,
-) -> None:
-    """Standardised numbers of row ``i`` into ``values`` [N], with 1 in ``present`` [N]; 0 in both where missing."""
-    for k in range(len(numeric)):
-        x = X[i, numeric[k]]
-        here = abs(x) <= LIMIT
-        values[k] = (x - mean[k]) * scale[k] if here else 0.0
-        present[k] = 1.0 if here else 0.0
-
-
-@inlined
-def read_categories(X: np.ndarray, i: int, nominal: np.ndarray, offset: np.ndarray, active: np.ndarray) -> None:
-    """Columns of row ``i``'s categories, -1 where missing or never seen, into ``active`` [M]."""
-    for m in range(len(nominal)):
-        x = X[i, nominal[m]]
-        inside = 0.0 <= x < offset[m + 1] - offset[m]
-        active[m] = offset[m] + int(x) if inside else -1
-
-
-@inlined
 def score(coefficient: np.ndarray, row: int, values: np.ndarray, active: np.ndarray) -> float:
     """Intercept plus coefficients times the row."""
     result: float = coefficient[row, 0]
@@ -167,12 +132,6 @@ def score(coefficient: np.ndarray, row: int, values: np.ndarray, active: np.ndar
 def shrunk(x: float, amount: float) -> float:
     """``x`` moved towards 0 by ``amount``, not across it."""
     return math.copysign(max(abs(x) - amount, 0.0), x)
-
-
-@inlined
-def clipped(gradient: float, most: float) -> float:
-    """``gradient`` within ``-most … most``."""
-    return min(max(gradient, -most), most)
 
 
 @inlined
@@ -259,52 +218,82 @@ def descend(
                 w[j] = ftrl(w[j], squares, dual, row, j, gradient, rate, options)
 
 
+@inlined
+def squared_length(options: np.ndarray, values: np.ndarray, active: np.ndarray) -> float:
+    """Squared length of the row as a passive-aggressive model sees it: the intercept's constant 1 is part of it."""
+    square = 1.0 if options[INTERCEPT_RATE] > 0.0 else 0.0
+    for value in values:
+        square += value * value
+    for j in active:
+        square += 1.0 if j >= 0 else 0.0
+    return square
+
+
+@inlined
+def aggressive(options: np.ndarray, loss: float, square: float, w: float) -> float:
+    """Length of the step that undoes the loss, as far as C allows (Crammer et al. 2006, equation 6)."""
+    if loss <= 0.0:
+        return 0.0
+    mode, most = int(options[MODE]), options[AGGRESSIVENESS] * w
+    if mode == 2:
+        square += 0.5 / most
+    if not square > TINY:
+        return 0.0
+    step = loss / square
+    return min(most, step) if mode == 1 else step
+
+
 # -- classification ----------------------------------------------------------------------------------------------------
 
 
 @inlined
-def probabilities(
-    coefficient: np.ndarray, known: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray
-) -> int:
-    """Fill in each row's probability, given that ``known`` classes have been learned; returns the number of rows.
+def all_scores(coefficient: np.ndarray, known: int, values: np.ndarray, active: np.ndarray, scores: np.ndarray) -> int:
+    """Fill in each row's score, given that ``known`` classes have been learned; returns the number of rows.
 
-    Up to two classes the model is the sigmoid: row 0, of the class learned first, stays at score 0. From the third on
-    every row has its score. With a single class learned, row 1 stands for whatever comes second.
+    Up to two classes row 0, of the class learned first, stays at score 0; from the third on every row has its score.
+    With a single class learned, row 1 stands for whatever comes second.
     """
-    if known > 2:
-        softmax(coefficient, known, values, active, proba)
-        return known
-    proba[1] = 1.0 / (1.0 + math.exp(-score(coefficient, 1, values, active)))
-    proba[0] = 1.0 - proba[1]
-    return 2
-
-
-@kernel
-def softmax(coefficient: np.ndarray, rows: int, values: np.ndarray, active: np.ndarray, proba: np.ndarray) -> None:
-    """Probabilities of three classes and more."""
-    greatest, total = -np.inf, 0.0
-    for row in range(rows):
-        proba[row] = score(coefficient, row, values, active)
-        greatest = max(greatest, proba[row])
-    for row in range(rows):
-        proba[row] = math.exp(proba[row] - greatest)
-        total += proba[row]
-    for row in range(rows):
-        proba[row] /= total
+    rows = max(known, 2)
+    scores[0] = 0.0
+    for row in range(first_row(rows), rows):
+        scores[row] = score(coefficient, row, values, active)
+    return rows
 
 
 @inlined
-def most_likely(class_of: np.ndarray, known: int, proba: np.ndarray) -> int:
-    """The learned class of the greatest probability, the lowest code on ties."""
-    best = 0
-    for row in range(1, known):
-        if proba[row] > proba[best] or (proba[row] == proba[best] and class_of[row] < class_of[best]):
-            best = row
-    return int(class_of[best])
+def first_row(rows: int) -> int:
+    """The first row that has coefficients of its own."""
+    return 1 if rows == 2 else 0
+
+
+@inlined
+def by_score(
+    options: np.ndarray, rows: int, true: int, values: np.ndarray, active: np.ndarray, w: float, scores: np.ndarray
+) -> None:
+    """Turn each row's score into the gradient of the loss by it; ``true`` is the row of the label."""
+    loss = int(options[LOSS])
+    if loss == LOG:
+        probabilities(scores, rows)
+        scores[true] -= 1.0
+        for row in range(rows):
+            scores[row] = clipped(scores[row] * w, options[CLIP])
+        return
+    rival = 1 if true == 0 else 0
+    for row in range(rows):
+        if row != true and scores[row] > scores[rival]:
+            rival = row
+    margin = scores[true] - scores[rival]
+    if loss == MISTAKES:
+        step = clipped(w, options[CLIP]) if margin <= 0.0 else 0.0
+    else:
+        moving = 1.0 if rows == 2 else 2.0  # with two classes only one row moves
+        step = aggressive(options, 1.0 - margin, moving * squared_length(options, values, active), w)
+    scores[:rows] = 0.0
+    scores[true], scores[rival] = -step, step
 
 
 @kernel
-def advance_logistic(s: Any, work: Any, start: int) -> int:
+def advance_classification(s: Any, work: Any, start: int) -> int:
     """Walk the schedule from operation ``start``; returns how far it got, which is always the end."""
     X, y, weight, schedule = work.X, work.y, work.weight, work.schedule
     prediction, proba = work.prediction, work.proba
@@ -314,6 +303,7 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
     coefficient, squares, dual = s.coefficient, s.squares, s.dual
     values, present, active = np.empty(len(numeric)), np.empty(len(numeric)), np.empty(len(nominal), np.int64)
     by_row = np.empty(len(row_of))
+    always = options[OPTIMIZER] != SGD or options[L1] > 0.0 or options[L2] > 0.0  # a gradient of 0 moves something
     for step in range(start, len(schedule)):
         i = schedule[step]
         learns = i < 0
@@ -321,28 +311,26 @@ def advance_logistic(s: Any, work: Any, start: int) -> int:
             i = ~i
             if y[i] < 0 or weight[i] <= 0.0:
                 continue
-            if row_of[y[i]] < 0:
-                row_of[y[i]] = numbers[KNOWN]
-                class_of[numbers[KNOWN]] = y[i]
-                numbers[KNOWN] += 1
+            numbers[KNOWN] = learn_class(y[i], numbers[KNOWN], class_of, row_of)
             if options[STANDARDIZE] > 0.0:
                 learn_scale(X, i, weight[i], numeric, seen, mean, variance, scale)
         known = numbers[KNOWN]
         read_numbers(X, i, numeric, mean, scale, values, present)
         read_categories(X, i, nominal, offset, active)
-        rows = probabilities(coefficient, known, values, active, by_row)
+        rows = all_scores(coefficient, known, values, active, by_row)
         if learns:
-            by_row[row_of[y[i]]] -= 1.0
-            for row in range(1 if rows == 2 else 0, rows):
-                gradient = clipped(by_row[row] * weight[i], options[CLIP])
-                descend(options, numbers[STEPS], coefficient, squares, dual, row, gradient, values, present, active)
+            by_score(options, rows, row_of[y[i]], values, active, weight[i], by_row)
+            for row in range(first_row(rows), rows):
+                if by_row[row] != 0.0 or always:
+                    descend(
+                        options, numbers[STEPS], coefficient, squares, dual, row, by_row[row], values, present, active
+                    )
             numbers[STEPS] += 1
             continue
+        probabilities(by_row, rows)
         prediction[i] = most_likely(class_of, known, by_row)
         if len(proba):
-            proba[i] = 0.0
-            for row in range(known):
-                proba[i, class_of[row]] = by_row[row] if known > 1 else 1.0
+            write_proba(class_of, known, by_row, proba[i])
     return len(schedule)
 
 
@@ -396,7 +384,11 @@ def advance_regression(s: Any, work: Any, start: int) -> int:
             error, most = result - y[i], options[CLIP]
             if options[LOSS] == SQUARED and options[OPTIMIZER] == SGD:
                 most = min(most, furthest(options, numbers[STEPS], error, values, active))
-            gradient = clipped(slope(options, error) * weight[i], most)
+            if options[LOSS] == AGGRESSIVE:
+                square = squared_length(options, values, active)
+                gradient = math.copysign(aggressive(options, abs(error) - options[DELTA], square, weight[i]), error)
+            else:
+                gradient = clipped(slope(options, error) * weight[i], most)
             descend(options, numbers[STEPS], coefficient, squares, dual, 0, gradient, values, present, active)
             numbers[STEPS] += 1
         else:

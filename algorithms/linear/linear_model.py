@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 
-from streamlearn.array_learner import ArrayLearner, Layout, capacity
-from streamlearn.errors import OptionError, StateError
-from streamlearn.parameters import check_choice, check_range
+from streamlearn.array_learner import Layout
+from streamlearn.errors import OptionError
+from streamlearn.feature_learner import FeatureLearner
+from streamlearn.features import offsets
+from streamlearn.parameters import check_choice, check_flag, check_range
 from streamlearn.schema import Shape
 
 from . import kernels
@@ -18,10 +20,27 @@ OPTIMIZERS = ("sgd", "adagrad", "ftrl")
 SCHEDULES = ("constant", "inverse_sqrt")
 
 
-class LinearModel(ArrayLearner):
-    """Base of the linear models; a subclass sets the attributes that bear the parameters' names."""
+class LinearModel(FeatureLearner):
+    """Base of the linear models; a subclass sets the attributes and gives `_options`."""
 
-    optimizer: str
+    optimizer: str = "sgd"
+
+    _arrays_type = LinearArrays
+    _pack = staticmethod(make_linear)
+    _column_axis = MappingProxyType({"coefficient": 1, "squares": 1, "dual": 1})
+
+    def _layout(self, shape: Shape) -> Layout:
+        R, P = self._rows(shape), int(offsets(shape)[-1])
+        return self._features_layout(shape) | {
+            "coefficient": (np.float64, (R, P)),
+            "squares": (np.float64, (R, P) if self.optimizer != "sgd" else (0, 0)),
+            "dual": (np.float64, (R, P) if self.optimizer == "ftrl" else (0, 0)),
+        }
+
+
+class GradientModel(LinearModel):
+    """Base of the models that follow a loss's gradient; a subclass sets the attributes that bear parameters' names."""
+
     learning_rate: float
     intercept_lr: float
     schedule: str
@@ -29,10 +48,6 @@ class LinearModel(ArrayLearner):
     l2: float
     beta: float
     clip_gradient: float
-    standardize: bool
-
-    _arrays_type = LinearArrays
-    _pack = staticmethod(make_linear)
 
     def _check_parameters(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -43,8 +58,7 @@ class LinearModel(ArrayLearner):
         check_range("l2", self.l2, 0.0, 1e6)
         check_range("beta", self.beta, 0.0, 1e6)
         check_range("clip_gradient", self.clip_gradient, 0.0, 1e12, open_low=True)
-        if not isinstance(self.standardize, bool):
-            raise OptionError(f"standardize must be True or False, got {self.standardize!r}")
+        check_flag("standardize", self.standardize)
         if self.optimizer == "ftrl" and self.schedule != "constant":
             raise OptionError("schedule must be 'constant' with optimizer='ftrl', which has rates of its own")
         if self.optimizer == "sgd" and self.learning_rate * self.l2 > 1.0:
@@ -66,84 +80,3 @@ class LinearModel(ArrayLearner):
         options[kernels.CLIP] = self.clip_gradient
         options[kernels.STANDARDIZE] = self.standardize
         return options
-
-    def _layout(self, shape: Shape) -> Layout:
-        M = sum(shape.nominal)
-        N = len(shape.nominal) - M
-        P = int(_offsets(shape)[-1])
-        R = capacity(shape.n_classes) if self.task == "classification" else 1
-        return {
-            "options": (np.float64, (kernels.N_OPTIONS,)),
-            "numeric": (np.int64, (N,)),
-            "nominal": (np.int64, (M,)),
-            "offset": (np.int64, (M + 1,)),
-            "numbers": (np.int64, (2,)),
-            "class_of": (np.int64, (R,)),
-            "row_of": (np.int64, (R,)),
-            "seen": (np.float64, (N,)),
-            "mean": (np.float64, (N,)),
-            "variance": (np.float64, (N,)),
-            "scale": (np.float64, (N,)),
-            "coefficient": (np.float64, (R, P)),
-            "squares": (np.float64, (R, P) if self.optimizer != "sgd" else (0, 0)),
-            "dual": (np.float64, (R, P) if self.optimizer == "ftrl" else (0, 0)),
-        }
-
-    def _allocate(self, shape: Shape) -> LinearArrays:
-        arrays: LinearArrays = super()._allocate(shape)
-        arrays.class_of.fill(-1)
-        arrays.row_of.fill(-1)
-        arrays.scale.fill(0.0 if self.standardize else 1.0)
-        return arrays._replace(options=self._options(), **_places(shape))
-
-    def _grow(self, arrays: LinearArrays, old: Shape, new: Shape) -> LinearArrays:
-        if self._layout(old) == self._layout(new):
-            return arrays
-        matrices = ("coefficient", "squares", "dual")
-        rest = arrays._replace(**{name: getattr(arrays, name)[:, :0] for name in matrices})
-        grown: LinearArrays = super()._grow(rest, old, new)._replace(**_places(new))
-        to = _columns(_offsets(new), _offsets(old), len(arrays.numeric))
-        for name in matrices:
-            before = getattr(arrays, name)
-            if before.size:
-                getattr(grown, name)[: len(before), to] = before
-        return grown
-
-    def _check(self, arrays: LinearArrays, shape: Shape) -> None:
-        super()._check(arrays, shape)
-        for name, expected in {"options": self._options(), **_places(shape)}.items():
-            if not np.array_equal(getattr(arrays, name), expected):
-                raise StateError(f"array {name!r} does not belong to the parameters and the schema")
-        known = int(arrays.numbers[kernels.KNOWN])
-        if not 0 <= known <= shape.n_classes:
-            raise StateError(f"array 'numbers': {known} is not a number of classes, 0 … {shape.n_classes}")
-        classes = arrays.class_of[:known]
-        row_of = np.full(len(arrays.row_of), -1)
-        if ((classes < 0) | (classes >= shape.n_classes)).any():
-            raise StateError("array 'class_of' names a class that is not there")
-        row_of[classes] = np.arange(known)
-        if not np.array_equal(row_of, arrays.row_of) or len(set(classes.tolist())) < known:
-            raise StateError("the arrays 'class_of' and 'row_of' contradict each other")
-
-
-def _places(shape: Shape) -> dict[str, Any]:
-    """The arrays that say which field has which coefficients."""
-    is_nominal = np.array(shape.nominal, np.bool_)
-    return {
-        "numeric": np.flatnonzero(~is_nominal).astype(np.int64),
-        "nominal": np.flatnonzero(is_nominal).astype(np.int64),
-        "offset": _offsets(shape),
-    }
-
-
-def _offsets(shape: Shape) -> np.ndarray:
-    """First column of each nominal field's coefficients, and the number of columns."""
-    rooms = [capacity(n) for n, nominal in zip(shape.cardinality, shape.nominal, strict=True) if nominal]
-    numeric = len(shape.nominal) - len(rooms)
-    return np.cumsum([1 + numeric, *rooms], dtype=np.int64)
-
-
-def _columns(new: np.ndarray, old: np.ndarray, numeric: int) -> np.ndarray:
-    """Where each old column of coefficients is among the new ones."""
-    moved = [np.arange(old[m], old[m + 1]) + new[m] - old[m] for m in range(len(old) - 1)]
-    return np.concatenate([np.arange(1 + numeric), *moved])

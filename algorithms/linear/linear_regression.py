@@ -10,12 +10,12 @@ from streamlearn.schema import Schema
 
 from . import kernels
 from .kernels import advance_regression
-from .linear_model import LinearModel
+from .linear_model import GradientModel
 
 LOSSES = ("squared", "huber", "absolute")
 
 
-class LinearRegression(LinearModel, Regressor):
+class LinearRegression(GradientModel, Regressor):
     """Linear regression, learned by stochastic gradient descent on the squared, the Huber or the absolute loss.
 
     Numeric fields are standardised by their running mean and deviation, which are part of the model; a row is learned

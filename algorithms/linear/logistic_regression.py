@@ -5,11 +5,11 @@ from __future__ import annotations
 from streamlearn.array_learner import Classifier
 from streamlearn.schema import Schema
 
-from .kernels import advance_logistic
-from .linear_model import LinearModel
+from .kernels import advance_classification
+from .linear_model import GradientModel
 
 
-class LogisticRegression(LinearModel, Classifier):
+class LogisticRegression(GradientModel, Classifier):
     """Logistic regression for two or more classes, learned by stochastic gradient descent on the log loss.
 
     Numeric fields are standardised by their running mean and deviation, which are part of the model; a row is learned
@@ -82,7 +82,7 @@ class LogisticRegression(LinearModel, Classifier):
     True
     """
 
-    _advance = staticmethod(advance_logistic)
+    _advance = staticmethod(advance_classification)
 
     def __init__(
         self,

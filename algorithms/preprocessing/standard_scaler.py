@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.array_learner import Layout
-from streamlearn.errors import OptionError, StateError
+from streamlearn.errors import StateError
+from streamlearn.parameters import check_flag
 from streamlearn.schema import Schema, Shape
 from streamlearn.transformer import Transformer
 
@@ -58,8 +59,7 @@ class StandardScaler(Transformer):
     _advance = staticmethod(advance_moments)
 
     def __init__(self, *, with_std: bool = True, schema: Schema | None = None) -> None:
-        if not isinstance(with_std, bool):
-            raise OptionError(f"with_std must be True or False, got {with_std!r}")
+        check_flag("with_std", with_std)
         self.with_std = with_std
         super().__init__(schema=schema)
 

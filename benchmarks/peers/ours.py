@@ -12,7 +12,8 @@ from streams import Stream
 from .contract import Peer, Ready, Round
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "logistic_regression")
+LINEAR = ("logistic_regression", "perceptron", "pa_classifier")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifier")
 WARM_UP_ROWS = 1000
 
 

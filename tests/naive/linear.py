@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from typing import Any
 
 
@@ -24,7 +25,7 @@ class Scale:
 
     def scaled(self, name: str, x: float) -> float:
         variance = self.variance[name]
-        return (x - self.mean[name]) / math.sqrt(variance) if variance > 0 else 0.0
+        return (x - self.mean[name]) * (1.0 / math.sqrt(variance)) if variance > 1e-30 * self.mean[name] ** 2 else 0.0
 
 
 class Coefficients:
@@ -70,7 +71,7 @@ class Coefficients:
 class Model:
     """What both models share: rows as features."""
 
-    def __init__(self, nominal: set[str], options: dict[str, Any]) -> None:
+    def __init__(self, nominal: Collection[str], options: dict[str, Any]) -> None:
         self.nominal, self.o = nominal, options
         self.scale = Scale()
         self.steps = 0
@@ -78,7 +79,7 @@ class Model:
     def numbers(self, x: dict[str, Any]) -> dict[str, float]:
         return {
             name: float(value)
-            for name, value in x.items()
+            for name, value in sorted(x.items())
             if name not in self.nominal and value is not None and abs(value) <= 1e100
         }
 
@@ -163,6 +164,111 @@ class LinearRegression(Model):
                 gradient = math.copysign(abs(error) / (reach / slowdown), error)
         self.row.descend(features, gradient, self.steps)
         self.steps += 1
+
+
+class Perceptron(Model):
+    """`rows` has the coefficients of each class in the order learned; with two classes the first one's stay 0.
+
+    Sums are in the kernel's order (intercept, numbers, categories), so that both round alike: a mistake is a yes or no.
+    """
+
+    def __init__(self, nominal: Sequence[str], options: dict[str, Any]) -> None:
+        super().__init__(nominal, options)
+        self.labels: list[Any] = []
+        self.rows: list[dict[Any, float]] = [defaultdict(float), defaultdict(float)]
+
+    def features(self, x: dict[str, Any]) -> dict[Any, float]:
+        return with_constant(super().features(x), self.o)
+
+    def predict_proba(self, x: dict[str, Any]) -> dict[Any, float]:
+        if len(self.labels) == 1:
+            return {self.labels[0]: 1.0}
+        features = self.features(x)
+        scores = [dot(row, features) for row in self.rows]
+        powers = [math.exp(score - max(scores)) for score in scores]
+        return {label: power / sum(powers) for label, power in zip(self.labels, powers, strict=False)}
+
+    def learn(self, x: dict[str, Any], label: Any, w: float) -> None:
+        if label is None or w == 0:
+            return
+        if label not in self.labels:
+            self.labels.append(label)
+            if len(self.labels) > 2:
+                self.rows.append(defaultdict(float))
+        features = self.learn_features(x, w)
+        scores = [dot(row, features) for row in self.rows]
+        true = self.labels.index(label)
+        rival = max((r for r in range(len(scores)) if r != true), key=lambda r: scores[r])
+        moving = {true: 1.0, rival: -1.0}
+        if len(self.rows) == 2:
+            del moving[0]
+        self.move(features, scores[true] - scores[rival], moving, w)
+
+    def move(self, features: dict[Any, float], margin: float, moving: dict[int, float], w: float) -> None:
+        step = self.clipped(w) if margin <= 0 else 0.0
+        for r, row in enumerate(self.rows):
+            if len(self.rows) == 2 and r == 0:
+                continue
+            for j, x in features.items():
+                penalty = 0.0 if j == "intercept" else self.o["l2"] * row[j]
+                row[j] += moving.get(r, 0.0) * step * x - penalty
+
+
+class PAClassifier(Perceptron):
+    """The same with the steps of Crammer et al. 2006."""
+
+    def move(self, features: dict[Any, float], margin: float, moving: dict[int, float], w: float) -> None:
+        tau = step_length(self.o, 1.0 - margin, len(moving) * dot(features, features), w)
+        for r, sign in moving.items():
+            for j, x in features.items():
+                self.rows[r][j] += sign * tau * x
+
+
+class PARegressor(Model):
+    """One row of coefficients, one of them of the constant 1."""
+
+    def __init__(self, nominal: Sequence[str], options: dict[str, Any]) -> None:
+        super().__init__(nominal, options)
+        self.row: dict[Any, float] = defaultdict(float)
+
+    def features(self, x: dict[str, Any]) -> dict[Any, float]:
+        return with_constant(super().features(x), self.o)
+
+    def predict(self, x: dict[str, Any]) -> float:
+        return dot(self.row, self.features(x))
+
+    def learn(self, x: dict[str, Any], y: float | None, w: float) -> None:
+        if y is None or not abs(y) <= 1e100 or w == 0:
+            return
+        features = self.learn_features(x, w)
+        error = y - dot(self.row, features)
+        tau = step_length(self.o, abs(error) - self.o["eps"], dot(features, features), w)
+        for j, value in features.items():
+            self.row[j] += math.copysign(tau, error) * value
+
+
+def with_constant(features: dict[Any, float], options: dict[str, Any]) -> dict[Any, float]:
+    """The features after a constant 1, unless there is no intercept."""
+    return {"intercept": 1.0, **features} if options.get("learn_intercept", True) else features
+
+
+def dot(coefficients: dict[Any, float], features: dict[Any, float]) -> float:
+    """A sum that adds one term after the other, which Python's own does not promise."""
+    total = 0.0
+    for j, x in features.items():
+        total += coefficients[j] * x
+    return total
+
+
+def step_length(options: dict[str, Any], loss: float, length: float, w: float) -> float:
+    """Tau of PA, PA-I and PA-II for a row of this squared length; the row's weight multiplies C."""
+    if loss <= 0:
+        return 0.0
+    if options["mode"] == 2:
+        return loss / (length + 1 / (2 * options["C"] * w))
+    if length == 0:
+        return 0.0
+    return min(options["C"] * w, loss / length) if options["mode"] == 1 else loss / length
 
 
 def soft(x: float, amount: float) -> float:
