@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -275,7 +276,9 @@ def _csv_text(text: str) -> str:
 
 
 def _arff_text(text: str) -> str:
-    if text and not any(c in text for c in " ,{}%'\"\\?\t\r\n@"):
+    if re.fullmatch(
+        r"[A-Za-z0-9_.+-]+", text
+    ):  # other letters are quoted: readers differ in what they take for a blank
         return text
     for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
         text = text.replace(plain, escaped)

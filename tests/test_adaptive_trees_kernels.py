@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mixed import benchmark_stream
 from naive import adaptive_trees as naive
@@ -209,6 +209,7 @@ INDICES = ["feature", "child", "block", "parent", "length", "depth", "kind"]
 VALUES = [-(2**15), -2, -1, 0, 1, 2, 3, 4, 5, 7, 100, 2**15 - 1]
 
 
+@example(family=ANYTIME, field="numbers", at=layout.GROWING, value=0)
 @settings(max_examples=300, deadline=None)
 @given(
     family=st.sampled_from([ANYTIME, ADAPTING]),

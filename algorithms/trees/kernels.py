@@ -421,7 +421,7 @@ def lacks(
     n_blocks: int,
 ) -> int:
     """What there is no room for in the worst case of learning one row: a new leaf that takes a block and splits."""
-    growing = numbers[GROWING] != 0
+    growing = (numbers[GROWING] != 0) | (options[FAMILY] != PLAIN)  # an anytime tree replaces splits all the same
     full = numbers[N_FREE] == 0 and numbers[N_BLOCKS] == n_blocks and numbers[N_BLOCKS] < options[MAX_BLOCKS]
     short = ENOUGH
     if numbers[N_NODES] + (max(2, multiway) + 1 if growing else 1) > n_nodes:

@@ -29,7 +29,7 @@ def plot_detection(result: DetectionResult, path: str | os.PathLike[str]) -> Non
     detectors, streams = result.detectors, result.streams
     strip = LINE * len(detectors) + 0.75
     drawn = figure((10.5, 5.0 + strip * len(streams)))
-    above, below = drawn.subfigures(2, 1, height_ratios=(5.0, strip * len(streams)))
+    above, below = drawn.subfigures(2, 1, squeeze=False, height_ratios=(5.0, strip * len(streams)))[:, 0]
     _draw_trade(above.add_subplot(), result)
     for axes, stream in zip(below.subplots(len(streams), 1, squeeze=False)[:, 0], streams, strict=True):
         _draw_strip(axes, [run for run in result.runs if run.stream == stream], detectors)

@@ -245,7 +245,7 @@ def _joined(parts: list[tuple[Batch, np.ndarray]], new: Batch) -> Batch:
     width = max(new.X.shape[1], *(batch.X.shape[1] for batch, _ in parts))
     n = sum(len(places) for _, places in parts) + len(new)
     X = np.full((n, width), np.nan)
-    y = [] if new.y is not None or any(batch.y is not None for batch, _ in parts) else None
+    y: list[np.ndarray] | None = [] if new.y is not None or any(batch.y is not None for batch, _ in parts) else None
     weight: list[np.ndarray] = []
     start = 0
     for batch, places in [*parts, (new, np.arange(len(new)))]:
