@@ -367,7 +367,7 @@ def test_an_aggressive_step_ends_at_the_margin(classes: int) -> None:
     model = sl.PAClassifier(mode=0, standardize=False)
     model.learn_many(rng.normal(size=(classes, 3)), np.arange(classes))
     for x, y in zip(rng.normal(size=(50, 3)), rng.integers(classes, size=50).tolist(), strict=True):
-        row = dict(enumerate(x.tolist()))
+        row = dict(zip(("x0", "x1", "x2"), x.tolist(), strict=True))
         before = model.predict_proba_one(row)
         rival = max((label for label in range(classes) if label != y), key=before.__getitem__)
         model.learn_one(row, y)

@@ -38,7 +38,7 @@ class MLPRegressor(MultilayerPerceptron, Regressor):
     l2 : float, in [0, 1]
         Penalty ``l2 / 2`` times the squared weights, intercepts of outputs excepted, applied to what a row changes.
     clip_gradient : float, in (0, 1e6]
-        Bound of the absolute error that a row is learned with, in deviations of the target; beyond it the loss is
+        Bound of the absolute error that a row is learned with, in deviations of the target: beyond it the loss is
         linear, as Huber's.
     skip_connection : bool
         Whether the inputs also go straight to the outputs, which makes a linear model a part of the network.
