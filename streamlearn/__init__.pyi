@@ -5,6 +5,8 @@ from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
+from .algorithms.neighbors import KNNClassifier as KNNClassifier
+from .algorithms.neighbors import KNNRegressor as KNNRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import HoeffdingTreeClassifier as HoeffdingTreeClassifier
