@@ -39,7 +39,7 @@ class NeighborsArrays(NamedTuple):
     scaled : float64 [d, W]
         The same, numeric fields moved to 0 … 1 by their present range.
     low, high : float64 [d]
-        Range of each numeric field in the window; inf and -inf before its first value.
+        Range of each field in the window, codes of nominal fields included; inf and -inf where no row has a value.
     target : float64 [W]
         Class codes or values.
     weight : float64 [W]
@@ -134,12 +134,9 @@ def remember(
         column, moved = borrowed(values[j]), borrowed(scaled[j])
         x, gone = read(X[i, j], categories[j]), column[place]
         column[place] = x
-        if categories[j] >= 0:
-            moved[place] = x
-            continue
         before_low, before_high = low[j], high[j]
         low[j], high[j] = new_low(column, before_low, gone, x), new_high(column, before_high, gone, x)
-        if options[SCALE] == 0.0:
+        if categories[j] >= 0 or options[SCALE] == 0.0:
             moved[place] = x
         elif low[j] == before_low and high[j] == before_high:
             moved[place] = scale(x, low[j], high[j])
@@ -180,22 +177,23 @@ def measure(
     """Distances, to the power of ``p``, between row ``i`` and the ``n`` rows of the window.
 
     Field by field, so that the loops over the window vectorise; each sum is over the fields in their order, as in MOA.
-    A missing number is as far away as the range allows (Weka's rule); categories differ by 1 or not at all.
+    A missing number is as far away as the range allows (Weka's rule); categories differ by 1 or not at all. Fields that no
+    row of the window has don't count, so that a field may appear at any time.
     """
     p = options[POWER]
     distance[:n] = 0.0
     for j in range(len(categories)):
+        if not low[j] <= high[j]:
+            continue
         column = borrowed(scaled[j])
         x = read(X[i, j], categories[j])
         if categories[j] >= 0:
             for r in range(n):
                 distance[r] += 0.0 if column[r] == x else 1.0  # NaN equals nothing
             continue
-        bottom, top = 0.0, 1.0
+        bottom, top = low[j], high[j]
         if options[SCALE] != 0.0:
-            x = scale(x, low[j], high[j])
-        elif high[j] >= low[j]:
-            bottom, top = low[j], high[j]
+            x, bottom, top = scale(x, bottom, top), 0.0, 1.0
         if x == x:
             missing = max(top - x, x - bottom)
             for r in range(n):

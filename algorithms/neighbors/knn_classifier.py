@@ -17,7 +17,8 @@ class KNNClassifier(NearestNeighbors, Classifier):
     Numeric fields are scaled by their range in the window, so that their units don't matter; the query may lie outside
     it. Categories differ by 1 or not at all. A missing category differs by 1 from everything, another missing one
     included; a missing number is as far from a value as the range allows, and by the whole range from another missing
-    one (Weka's rules). Infinities, numbers beyond ±1e100 and categories that were not learned count as missing.
+    one (Weka's rules). Fields that no row of the window has don't count. Infinities, numbers beyond ±1e100 and
+    categories that were not learned count as missing.
 
     Rows as near as the ``n_neighbors``-th vote too, so more than ``n_neighbors`` may vote. Ties of votes go to the class
     with the lowest code. Before the first label nothing is predicted (code -1).

@@ -11,6 +11,14 @@ def present(x: Any) -> bool:
     return x is not None and (isinstance(x, str) or abs(x) <= 1e100)
 
 
+def power(x: float, p: float) -> float:
+    """``x ** p``, infinite where it overflows."""
+    try:
+        return x * x if p == 2 else x**p
+    except OverflowError:
+        return math.inf
+
+
 class Window:
     """The last labelled rows."""
 
@@ -27,29 +35,27 @@ class Window:
 
     def difference(self, name: str, query: Any, other: Any) -> float:
         """Weka's `NormalizableDistance.difference`, where it is defined."""
+        known = [x[name] for x, _, _ in self.rows if present(x.get(name))]
+        if not known:
+            return 0.0
         if name in self.nominal:
             return 0.0 if query is not None and query == other else 1.0
-        known = [x[name] for x, _, _ in self.rows if present(x.get(name))]
-        low, high = (min(known), max(known)) if known else (0.0, 0.0)
+        low, high = min(known), max(known)
+        values = [value for value in (query, other) if present(value)]
         if self.scale:
-
-            def scaled(value: float) -> float:
-                return (value - low) / (high - low) if high > low else 0.0
-
-            query, other = (scaled(v) if present(v) else None for v in (query, other))
+            values = [(value - low) / (high - low) if high > low else 0.0 for value in values]
             low, high = 0.0, 1.0
-        if not present(query) and not present(other):
+        if not values:
             return high - low
-        if present(query) and present(other):
-            return float(query - other)
-        value = query if present(query) else other
-        return max(high - value, value - low) if self.scale or known else max(0.0 - value, value - 0.0, 1.0 - value)
+        if len(values) == 1:
+            return max(high - values[0], values[0] - low)
+        return float(values[0] - values[1])
 
     def distance(self, query: dict[str, Any], other: dict[str, Any]) -> float:
         total = 0.0
         for name in self.fields:
             gap = self.difference(name, query.get(name), other.get(name))
-            total += gap * gap if self.p == 2 else abs(gap) ** self.p
+            total += power(abs(gap), self.p)
         return total
 
     def neighbors(self, query: dict[str, Any]) -> list[tuple[float, Any, float]]:
@@ -62,9 +68,11 @@ def shares(found: list[tuple[float, Any, float]], p: float, weighted: bool) -> l
     """Target of each neighbour and what it counts."""
     if not weighted:
         return [(y, w) for _, y, w in found]
-    if found[0][0] == 0.0:
-        return [(y, w) for d, y, w in found if d == 0.0]
-    return [(y, w / d ** (1 / p)) for d, y, w in found]
+    if found[0][0] in (0.0, math.inf):
+        return [(y, w) for d, y, w in found if d == found[0][0]]
+    return [
+        (y, w * (found[0][0] / d) ** (1 / p)) for d, y, w in found
+    ]  # 1 / d in units of the first, or it may overflow
 
 
 def votes(found: list[tuple[float, Any, float]], p: float, weighted: bool) -> dict[Any, float]:
