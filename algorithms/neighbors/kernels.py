@@ -177,8 +177,8 @@ def measure(
     """Distances, to the power of ``p``, between row ``i`` and the ``n`` rows of the window.
 
     Field by field, so that the loops over the window vectorise; each sum is over the fields in their order, as in MOA.
-    A missing number is as far away as the range allows (Weka's rule); categories differ by 1 or not at all. Fields that no
-    row of the window has don't count, so that a field may appear at any time.
+    A missing number is as far away as the range allows (Weka's rule); categories differ by 1 or not at all. Fields that
+    no row of the window has don't count, so that a field may appear at any time.
     """
     p = options[POWER]
     distance[:n] = 0.0

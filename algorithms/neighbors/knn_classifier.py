@@ -20,7 +20,7 @@ class KNNClassifier(NearestNeighbors, Classifier):
     one (Weka's rules). Fields that no row of the window has don't count. Infinities, numbers beyond ±1e100 and
     categories that were not learned count as missing.
 
-    Rows as near as the ``n_neighbors``-th vote too, so more than ``n_neighbors`` may vote. Ties of votes go to the class
+    Rows as near as the ``n_neighbors``-th vote too, so there may be more votes than that. Ties of votes go to the class
     with the lowest code. Before the first label nothing is predicted (code -1).
 
     Parameters
