@@ -1,8 +1,10 @@
 from .adapters import from_river as from_river
 from .adapters import from_sklearn as from_sklearn
+from .algorithms.anomaly import HalfSpaceTrees as HalfSpaceTrees
 from .algorithms.baselines import NoChangeClassifier as NoChangeClassifier
 from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
+from .algorithms.cluster import KMeans as KMeans
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.neighbors import KNNClassifier as KNNClassifier
@@ -32,5 +34,7 @@ from .source import Drift as Drift
 from .source import Source as Source
 from .source import open_stream as open_stream
 from .transformer import Transformer as Transformer
+from .unsupervised import AnomalyDetector as AnomalyDetector
+from .unsupervised import Clusterer as Clusterer
 
 __version__: str
