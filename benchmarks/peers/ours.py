@@ -11,7 +11,7 @@ from streams import Stream
 
 from .contract import Peer, Ready, Round
 
-LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior", "logistic_regression")
+LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior", "logistic_regression", "knn_classifier")
 WARM_UP_ROWS = 1000
 
 

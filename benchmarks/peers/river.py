@@ -12,21 +12,24 @@ from streams import Stream
 
 from .contract import Peer, Ready, Round
 
-LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior")
+LEARNERS = ("hoeffding_tree", "naive_bayes", "no_change", "prior", "knn_classifier")
 
 
 def make(stream: Stream, learner: str) -> Any:
     """A fresh River model, at River's defaults.
 
     River's Gaussian naive Bayes takes numbers only: nominal fields reach it as codes, and where all fields are binary
-    its Bernoulli sibling takes its place.
+    its Bernoulli sibling takes its place. Its nearest neighbours search the same window as MOA's, exactly; they don't
+    scale.
     """
-    from river import dummy, naive_bayes, tree
+    from river import dummy, naive_bayes, neighbors, tree
 
     if learner == "hoeffding_tree":
         return tree.HoeffdingTreeClassifier(nominal_attributes=stream.nominal)
     if learner == "no_change":
         return dummy.NoChangeClassifier()
+    if learner == "knn_classifier":
+        return neighbors.KNNClassifier(10, engine=neighbors.LazySearch(window_size=1000), weighted=False)
     if learner == "prior":
         return dummy.PriorClassifier()
     binary = all(known is not None and len(known) == 2 for known in stream.categories)
