@@ -11,9 +11,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AnomalyDetector": "unsupervised",
     "Batch": "batch",
     "Chain": "chain",
     "Classifier": "array_learner",
+    "Clusterer": "unsupervised",
     "Comparison": "evaluation",
     "Detector": "detector",
     "Drift": "source",

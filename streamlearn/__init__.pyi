@@ -1,5 +1,6 @@
 from .adapters import from_river as from_river
 from .adapters import from_sklearn as from_sklearn
+from .algorithms.anomaly import HalfSpaceTrees as HalfSpaceTrees
 from .algorithms.baselines import NoChangeClassifier as NoChangeClassifier
 from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
@@ -24,6 +25,11 @@ from .algorithms.linear import PARegressor as PARegressor
 from .algorithms.linear import Perceptron as Perceptron
 from .algorithms.neural import MLPClassifier as MLPClassifier
 from .algorithms.neural import MLPRegressor as MLPRegressor
+from .algorithms.cluster import KMeans as KMeans
+from .algorithms.linear import LinearRegression as LinearRegression
+from .algorithms.linear import LogisticRegression as LogisticRegression
+from .algorithms.neighbors import KNNClassifier as KNNClassifier
+from .algorithms.neighbors import KNNRegressor as KNNRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
@@ -60,5 +66,7 @@ from .source import open_stream as open_stream
 from .transformer import Transformer as Transformer
 from .tuning import Range as Range
 from .tuning import tune as tune
+from .unsupervised import AnomalyDetector as AnomalyDetector
+from .unsupervised import Clusterer as Clusterer
 
 __version__: str

@@ -13,7 +13,7 @@ import river.base
 
 from .batch import Batch
 from .errors import InputError, StateError
-from .learner import Learner, Outputs
+from .learner import SCORED, Learner, Outputs, Task
 from .schema import Schema, Shape
 from .work import WorkArrays, learning, make_work, predicting, test_then_train, work_address
 
@@ -229,10 +229,10 @@ class _Row:
     )  # fmt: skip
 
     def __init__(
-        self, schema: Schema, outputs: Outputs, task: str, operation: Callable[[Any], Callable[[], int]]
+        self, schema: Schema, outputs: Outputs, task: Task, operation: Callable[[Any], Callable[[], int]]
     ) -> None:
         self.X = np.empty((1, len(schema.fields)))
-        self.y = np.zeros(1, np.float64 if task == "regression" else np.int64)
+        self.y = np.zeros(1, np.float64 if task in SCORED else np.int64)
         self.weight, self.w = np.ones(1), 1.0
         self.proba = outputs.proba
         self.encode = schema.row_encoder(self.X)

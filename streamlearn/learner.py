@@ -19,7 +19,11 @@ from .parameters import call_of, parameters_of
 from .schema import Schema
 from .work import learning, predicting
 
-Task = Literal["classification", "regression", "transformation"]
+Task = Literal["classification", "regression", "transformation", "anomaly", "clustering"]
+SUPERVISED: tuple[Task, ...] = ("classification", "regression")
+"""Tasks that need targets; learners of the others take them, and don't look at them."""
+SCORED: tuple[Task, ...] = ("regression", "anomaly")
+"""Tasks whose predictions are numbers, not codes."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,8 @@ class Outputs:
     Parameters
     ----------
     prediction : int64 [n] or float64 [n]
-        Class codes (-1: nothing learned yet) or values; rows that the schedule does not predict keep -1 or 0.
+        Class codes or clusters (-1: nothing learned yet), values or scores; rows that the schedule does not predict
+        keep -1 or 0.
     proba : float64 [n, C] or None
         Class probabilities, if they were asked for.
     """
@@ -171,7 +176,8 @@ class Learner(river.base.Estimator):
         Returns
         -------
         ndarray [n]
-            Labels as they came, None before the first was learned; or float64 values, 0 before the first was learned.
+            Labels as they came, None before the first was learned; float64 values or anomaly scores, 0 before the
+            first was learned; or clusters, -1 before the first was learned.
         """
         return self._decode(self._predict(X, False))
 
@@ -205,10 +211,14 @@ class Learner(river.base.Estimator):
                 self._fit()
 
     def _encode_labelled(self, X: Any, y: Any, w: Any) -> Batch:
-        batch = self._encode(X, y, w, grow=True)
-        if batch.y is None and self.task != "transformation":
-            raise InputError(f"{type(self).__name__}: there are no targets: pass y")
-        return batch
+        if self.task in SUPERVISED:
+            batch = self._encode(X, y, w, grow=True)
+            if batch.y is None:
+                raise InputError(f"{type(self).__name__}: there are no targets: pass y")
+            return batch
+        if y is not None and not isinstance(X, Mapping) and len(y) != len(X):
+            raise SchemaError(f"X has {len(X)} rows, y has {len(y)}")
+        return self._encode(X, None, w, grow=True)
 
     def _predict(self, X: Any, proba: bool) -> Outputs:
         with self._lock:
@@ -219,8 +229,9 @@ class Learner(river.base.Estimator):
 
     def _outputs(self, n: int, proba: bool) -> Outputs:
         """Outputs for ``n`` rows that say "nothing learned yet"."""
-        if self.task == "regression":
+        if self.task in SCORED:
             return Outputs(np.zeros(n))
+        proba = proba and self.task == "classification"
         return Outputs(np.full(n, -1, np.int64), np.zeros((n, len(self.classes))) if proba else None)
 
     def targets(self, batch: Batch) -> np.ndarray:
@@ -230,7 +241,7 @@ class Learner(river.base.Estimator):
         return np.full(len(batch), np.nan) if self.task == "regression" else np.full(len(batch), -1, np.int64)
 
     def _decode(self, outputs: Outputs) -> np.ndarray:
-        if self.task == "regression":
+        if self.task != "classification":
             return outputs.prediction
         if self._live is None:
             return np.full(len(outputs.prediction), None, object)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import container, registry
 from .errors import OptionError, SchemaError, StateError
+from .jsonable import from_json, to_json
 from .learner import Learner
 from .schema import Schema
 
@@ -203,12 +204,16 @@ def _param_to_json(value: Any) -> Any:
         return {"learner": {**describe(value), "state": None}}  # the state of a part is in the state of the whole
     if isinstance(value, (list, tuple)):
         return [_param_to_json(part) for part in value]
+    if isinstance(value, Mapping):  # of field names, which need not be strings
+        return {"mapping": [[to_json(key), _param_to_json(part)] for key, part in value.items()]}
     return value
 
 
 def _param_from_json(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"learner"}:
         return revive(value["learner"])
+    if isinstance(value, dict) and set(value) == {"mapping"}:
+        return {from_json(key): _param_from_json(part) for key, part in value["mapping"]}
     if isinstance(value, list):
         return tuple(_param_from_json(part) for part in value)
     return value

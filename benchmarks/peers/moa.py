@@ -22,7 +22,7 @@ from streams import Stream
 from .contract import Peer, Ready, Round
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier")
 WINDOW = 1000
 WARM_UP_SECONDS = 5.0  # Java compiles what runs often, in the background: one pass over a short stream is not enough
 
@@ -113,6 +113,7 @@ def _make(learner: str, schema: Any) -> Any:
     """A fresh MOA learner at MOA's own defaults (CapyMOA's wrappers set others)."""
     from moa.classifiers.bayes import NaiveBayes
     from moa.classifiers.functions import MajorityClass, NoChange
+    from moa.classifiers.lazy import kNN
     from moa.classifiers.trees import EFDT, HoeffdingAdaptiveTree, HoeffdingTree
 
     makers: dict[str, Any] = {
@@ -122,6 +123,7 @@ def _make(learner: str, schema: Any) -> Any:
         "naive_bayes": NaiveBayes,
         "no_change": NoChange,
         "prior": MajorityClass,
+        "knn_classifier": kNN,
     }
     model = makers[learner]()
     model.setModelContext(schema.get_moa_header())

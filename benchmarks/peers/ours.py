@@ -13,7 +13,7 @@ from .contract import Peer, Ready, Round
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
 LINEAR = ("logistic_regression", "perceptron", "pa_classifier")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifier")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifier", "knn_classifier")
 WARM_UP_ROWS = 1000
 
 

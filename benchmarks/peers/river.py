@@ -13,16 +13,17 @@ from streams import Stream
 from .contract import Peer, Ready, Round
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier")
 
 
 def make(stream: Stream, learner: str) -> Any:
     """A fresh River model, at River's defaults.
 
     River's Gaussian naive Bayes takes numbers only: nominal fields reach it as codes, and where all fields are binary
-    its Bernoulli sibling takes its place.
+    its Bernoulli sibling takes its place. Its nearest neighbours search the same window as MOA's, exactly; they don't
+    scale.
     """
-    from river import dummy, naive_bayes, tree
+    from river import dummy, naive_bayes, neighbors, tree
 
     if learner == "hoeffding_tree":
         return tree.HoeffdingTreeClassifier(nominal_attributes=stream.nominal)
@@ -32,6 +33,8 @@ def make(stream: Stream, learner: str) -> Any:
         return tree.HoeffdingAdaptiveTreeClassifier(nominal_attributes=stream.nominal, seed=1)
     if learner == "no_change":
         return dummy.NoChangeClassifier()
+    if learner == "knn_classifier":
+        return neighbors.KNNClassifier(10, engine=neighbors.LazySearch(window_size=1000), weighted=False)
     if learner == "prior":
         return dummy.PriorClassifier()
     binary = all(known is not None and len(known) == 2 for known in stream.categories)

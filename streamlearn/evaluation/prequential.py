@@ -15,7 +15,7 @@ from ..array_learner import ArrayLearner
 from ..batch import Batch
 from ..compiled import is_compiled
 from ..errors import OptionError
-from ..learner import Learner
+from ..learner import SUPERVISED, Learner
 from ..parameters import check_range
 from ..schema import Kind, Schema
 from ..source import ROWS_PER_BATCH, Source, open_stream
@@ -126,7 +126,7 @@ def evaluate(
     """
     named = named_learners(learners)
     tasks = {learner.task for learner in named.values()}
-    if len(tasks) > 1 or "transformation" in tasks:
+    if len(tasks) > 1 or not tasks <= set(SUPERVISED):
         raise OptionError(f"the learners must all be classifiers, or all regressors, not {', '.join(sorted(tasks))}")
     task = cast(Task, tasks.pop())
     wanted = check_metrics(DEFAULT_METRICS[task] if metrics is None else metrics, task)
