@@ -4,6 +4,7 @@ from .algorithms.anomaly import HalfSpaceTrees as HalfSpaceTrees
 from .algorithms.baselines import NoChangeClassifier as NoChangeClassifier
 from .algorithms.baselines import PriorClassifier as PriorClassifier
 from .algorithms.bayes import NaiveBayes as NaiveBayes
+from .algorithms.cluster import KMeans as KMeans
 from .algorithms.drift import ABCD as ABCD
 from .algorithms.drift import ADWIN as ADWIN
 from .algorithms.drift import CUSUM as CUSUM
@@ -23,13 +24,10 @@ from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.linear import PAClassifier as PAClassifier
 from .algorithms.linear import PARegressor as PARegressor
 from .algorithms.linear import Perceptron as Perceptron
-from .algorithms.neural import MLPClassifier as MLPClassifier
-from .algorithms.neural import MLPRegressor as MLPRegressor
-from .algorithms.cluster import KMeans as KMeans
-from .algorithms.linear import LinearRegression as LinearRegression
-from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.neighbors import KNNClassifier as KNNClassifier
 from .algorithms.neighbors import KNNRegressor as KNNRegressor
+from .algorithms.neural import MLPClassifier as MLPClassifier
+from .algorithms.neural import MLPRegressor as MLPRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier

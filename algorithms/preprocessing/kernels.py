@@ -9,6 +9,7 @@ import numpy as np
 
 from streamlearn.compiled import inlined, kernel, struct
 
+ROUNDING = 1e-30  # a variance below this share of the squared mean is what rounding left of 0
 LIMIT = 1e100  # numbers beyond it are not learned: their squares would overflow
 
 
@@ -84,7 +85,7 @@ def advance_moments(s: Any, work: Any, start: int) -> int:
                 continue
             if not with_std:
                 out[step, numeric[k]] = x - mean[k]
-            elif variance[k] > 0.0:
+            elif variance[k] > ROUNDING * mean[k] * mean[k]:
                 out[step, numeric[k]] = (x - mean[k]) / math.sqrt(variance[k])
             else:
                 out[step, numeric[k]] = 0.0
