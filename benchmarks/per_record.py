@@ -80,7 +80,7 @@ def race(stream: Stream) -> tuple[Side, Side]:
     ]
     schema = sl.Schema(fields, target="y", classes=range(len(stream.classes)))
     rows = stream.dicts()
-    ours = Side("streamlearn", sl.make_learner("hoeffding_tree", schema=schema))
+    ours = Side("streamlearn", sl.make_learner("hoeffding_tree_classifier", schema=schema))
     theirs = Side("River", river.make(stream, "hoeffding_tree"))
     warm_up = Side("", ours.model.clone())
     warm_up.take(rows[:CHUNK])  # compiles, or loads, the kernels

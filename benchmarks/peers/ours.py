@@ -17,6 +17,11 @@ LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifie
 WARM_UP_ROWS = 1000
 
 
+def registered(learner: str) -> str:
+    """The registered name: trees are named here as they are in all projects, and there are some for regression too."""
+    return f"{learner}_classifier" if learner in TREES else learner
+
+
 def _from_memory(folder: Path, rows: int, learner: str) -> Ready:
     import streamlearn as sl
 
@@ -38,10 +43,10 @@ def _evaluating(stream: Any, learner: str, options: dict[str, Any]) -> Ready:
 
     def run() -> Round:
         start = time.perf_counter()
-        result = sl.evaluate(stream, learner, **options)
+        result = sl.evaluate(stream, registered(learner), **options)
         return Round(time.perf_counter() - start, float(result.summary[0]["accuracy"]))
 
-    return Ready(run, warm_up=lambda: sl.evaluate(stream, learner, **{**options, "limit": WARM_UP_ROWS}))
+    return Ready(run, warm_up=lambda: sl.evaluate(stream, registered(learner), **{**options, "limit": WARM_UP_ROWS}))
 
 
 MEMORY = Peer("streamlearn", LEARNERS, _from_memory, packages=("streamlearn", "numba", "numpy"))
