@@ -72,9 +72,9 @@ def evaluate_detectors(
     Examples
     --------
     >>> import streamlearn as sl
-    >>> result = sl.evaluate_detectors(["adwin", "ddm"], "abrupt_errors", seeds=3)
+    >>> result = sl.evaluate_detectors(["adwin", "hddm_a"], "abrupt_errors", seeds=3)
     >>> [(entry["detector"], entry["found"], entry["drifts"]) for entry in result.summary]
-    [('adwin', 3, 3), ('ddm', 3, 3)]
+    [('adwin', 3, 3), ('hddm_a', 3, 3)]
     """
     named = _named(detectors)
     wanted = [streams] if isinstance(streams, (str, Signal, Source)) else list(streams)
