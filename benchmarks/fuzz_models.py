@@ -63,7 +63,7 @@ def train(names: Sequence[str], folder: Path) -> dict[str, bytes]:
     for name in names:
         spec = "standard_scaler | logistic_regression" if name == "chain" else name
         learner: Any = sl.make_learner(spec)
-        learner.learn_many(rows, {"classification": labels, "regression": values, "transformation": None}[learner.task])
+        learner.learn_many(rows, {"classification": labels, "regression": values}.get(learner.task))
         learner.save(folder / "model")
         originals[name] = (folder / "model").read_bytes()
     return originals
