@@ -14,7 +14,7 @@ from ..errors import InputError, OptionError
 from ..evaluation.progress import Progress
 from ..learner import Learner
 from ..registry import parse_call
-from ..source import Source, open_stream
+from ..source import Source, is_synthetic, open_stream
 from .result import DetectionResult, DetectionRun
 from .scoring import score_alarms
 from .signals import SIGNALS, Signal, make_signal
@@ -172,8 +172,6 @@ def _made(detector: Any) -> Any:
 def _takes_seed(what: Any) -> bool:
     if not isinstance(what, str):
         return False
-    from ..source import is_synthetic
-
     name, options = parse_call(what)
     return name in SIGNALS or (is_synthetic(what) and "seed" not in options)
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..evaluation.result import strict
+from ..evaluation.table import rendered
 from ..source import Drift
 from .scoring import Score, summarise
 
@@ -177,21 +179,15 @@ class DetectionResult:
 
     def to_text(self, *, by_stream: bool = False) -> str:
         """The table as plain text."""
-        from io import StringIO
-
-        from rich.console import Console
-
-        text = StringIO()
-        Console(file=text, width=200).print(self.table(by_stream=by_stream))
-        return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+        return rendered(self.table(by_stream=by_stream))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Everything as strict JSON (an undefined or infinite number becomes null); also written to ``path``."""
         document = {
             "settings": self.settings,
-            "summary": [_strict(entry) for entry in self.summary],
+            "summary": self.summary,
             "skipped": [{"detector": d, "stream": s, "why": why} for (d, s), why in self.skipped.items()],
-            "by_stream": [_strict(entry) for entry in self.by_stream],
+            "by_stream": self.by_stream,
             "runs": [
                 {
                     "detector": run.detector,
@@ -208,7 +204,7 @@ class DetectionResult:
                 for run in self.runs
             ],
         }
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1)
+        text = json.dumps(strict(document), allow_nan=False, ensure_ascii=False, indent=1)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
@@ -232,7 +228,3 @@ def _number(value: float, decimals: int) -> str:
     if math.isnan(value):
         return "–"
     return "∞" if math.isinf(value) else f"{value:,.{decimals}f}"
-
-
-def _strict(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in entry.items()}

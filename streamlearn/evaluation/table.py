@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from rich.table import Table
 
+WIDTH = 200  # of a table that no terminal shows
+
 
 class Column(NamedTuple):
     """One column: its title, its cells from top to bottom, and which of them are the best."""
@@ -61,6 +63,17 @@ def for_terminal(columns: Sequence[Column], title: str, notes: Sequence[str], wi
     for i in range(len(columns[0].cells)):
         table.add_row(*(Text(column.cells[i], style="bold" if i in column.best else "") for column in shown))
     return table
+
+
+def rendered(table: Table) -> str:
+    """A table for the terminal as plain text, for files and pipes."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    text = StringIO()
+    Console(file=text, width=WIDTH).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
 
 
 def _fitting(columns: Sequence[Column], width: int | None) -> tuple[Sequence[Column], list[str]]:

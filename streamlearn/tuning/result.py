@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import models
 from ..evaluation.metrics import METRICS
-from ..evaluation.result import format_metric
+from ..evaluation.result import format_metric, strict
+from ..evaluation.table import rendered
 from ..learner import Learner
 
 if TYPE_CHECKING:
@@ -113,13 +113,7 @@ class Tuning:
         return table
 
     def __str__(self) -> str:
-        from io import StringIO
-
-        from rich.console import Console
-
-        text = StringIO()
-        Console(file=text, width=200).print(self.table())
-        return "\n".join(line.rstrip() for line in text.getvalue().strip("\n").splitlines())
+        return rendered(self.table())
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Everything as JSON; also written to ``path`` if given."""
@@ -134,13 +128,13 @@ class Tuning:
                 {
                     "trial": trial.number,
                     "params": trial.params,
-                    "scores": {str(n): None if math.isnan(score) else score for n, score in trial.scores.items()},
+                    "scores": trial.scores,
                     "seconds": round(trial.seconds, 3),
                 }
                 for trial in self.trials
             ],
         }
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, indent=1)
+        text = json.dumps(strict(document), allow_nan=False, ensure_ascii=False, indent=1)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
