@@ -34,6 +34,8 @@ class Batch:
     label_time : float64 [n] or None
         When the target becomes known, in seconds since the epoch, at `event_time` or later; None means that it comes
         with the row.
+    key : pyarrow.Array or None
+        What separate models are kept for, as it came.
     position
         Where the source stands after this batch.
 
@@ -52,6 +54,7 @@ class Batch:
     id: pa.Array | None = None
     event_time: np.ndarray | None = None
     label_time: np.ndarray | None = None
+    key: pa.Array | None = None
     position: Any = None
 
     def __len__(self) -> int:
@@ -71,6 +74,7 @@ class Batch:
             cut(self.id),
             cut(self.event_time),
             cut(self.label_time),
+            cut(self.key),
         )
 
     def chunks(self, rows: int) -> Iterator[Batch]:

@@ -30,6 +30,26 @@ class StateError(StreamlearnError, ValueError):
     """A state or a model file is damaged, hostile, or made by another version."""
 
 
+class SourceError(StreamlearnError):
+    """A live source can't be reached, or does not answer."""
+
+
+class PositionError(SourceError):
+    """A source no longer has the records at a position; the message says what it has, and how to go on."""
+
+
+class SinkError(StreamlearnError):
+    """Outputs can't be written."""
+
+
+class FencedError(StreamlearnError):
+    """Another worker has taken over: nothing of ours may be committed any more."""
+
+
+class UncertainError(StreamlearnError):
+    """It is unknown whether a commit took place: ask again before anything else is done."""
+
+
 class MissingExtraError(StreamlearnError, ImportError):
     """An optional dependency is needed; the message names the extra that brings it."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import OptionError, StreamlearnError, UnknownNameError
 
-GROUPS = ("learners", "estimators", "sources", "sinks", "detectors", "streams")
+GROUPS = ("learners", "estimators", "sources", "live_sources", "sinks", "formats", "detectors", "streams")
 
 
 @cache
@@ -30,7 +30,7 @@ def names(group: str) -> list[str]:
 
     Parameters
     ----------
-    group : "learners", "estimators", "sources", "sinks", "detectors" or "streams"
+    group : one of `GROUPS`
     """
     return sorted(_entries(group))
 

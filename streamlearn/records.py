@@ -1,0 +1,99 @@
+"""What a live source delivers and a format decodes: raw records with their positions, and the rows made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .batch import Batch
+
+Header = tuple[str, bytes | None]
+
+
+@dataclass(slots=True)
+class Records:
+    """Consecutive records of one partition, as they came.
+
+    Parameters
+    ----------
+    partition
+        The partition's name within its source, such as ``events-3``; a file source has one partition, whatever the
+        number of its files.
+    origin
+        What the records' ids begin with: a record's id is ``<origin>-<offset>``. The topic and partition in Kafka, the
+        file's name in a file source.
+    offsets : int64 [n]
+        Offsets in Kafka, row numbers in files, rising.
+    next
+        The position, as JSON, at which the partition goes on after the last of these records.
+    values
+        The records' bytes; None is a tombstone. Empty where `table` is given.
+    table
+        The records as columns, from a columnar file.
+    keys, headers
+        Where the source has them, one each a record.
+    times : float64 [n], optional
+        When the record was written, in seconds since the epoch, by the source's clock.
+    """
+
+    partition: str
+    origin: str
+    offsets: np.ndarray
+    next: Any
+    values: Sequence[bytes | None] = ()
+    table: pa.RecordBatch | None = None
+    keys: Sequence[bytes | None] | None = None
+    headers: Sequence[Sequence[Header]] | None = None
+    times: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def id(self, row: int) -> str:
+        """The id of a record: ``<origin>-<offset>``."""
+        return f"{self.origin}-{self.offsets[row]}"
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        """The ids of some of the records."""
+        prefix = self.origin + "-"
+        return [prefix + str(offset) for offset in self.offsets[rows].tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be decoded or processed.
+
+    Parameters
+    ----------
+    row
+        Its place among the records.
+    reason
+        What is wrong, naming the field.
+    """
+
+    row: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The rows that a format made of records.
+
+    Parameters
+    ----------
+    batch
+        The good rows, in order, encoded by the decoder's schema; `Batch.id`, `Batch.event_time` and `Batch.key` are set
+        where the schema names such columns.
+    rows : int64 [len(batch)]
+        Which record each row came from, rising.
+    rejected
+        The bad records, in order. Tombstones are neither rows nor rejected.
+    """
+
+    batch: Batch
+    rows: np.ndarray
+    rejected: list[Rejected] = field(default_factory=list)

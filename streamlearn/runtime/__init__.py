@@ -1,0 +1,1 @@
+"""The event loop over live streams: labels, checkpoints, guarantees, telemetry."""
