@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Phase = Literal["starting", "running", "draining", "stopped", "failed"]
@@ -58,7 +58,6 @@ class Alarm:
     record: str
     row: int
     event_time: float | None
-    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -88,6 +87,8 @@ class Status:
         Records not yet read, by partition.
     last_commit, last_checkpoint_bytes
         Seconds since the last commit (None before the first), and its checkpoint's size.
+    last_turn
+        Seconds since the loop last turned: many of them mean that it is stuck.
     """
 
     pipeline: str
@@ -104,6 +105,7 @@ class Status:
     lag: dict[str, int]
     last_commit: float | None
     last_checkpoint_bytes: int
+    last_turn: float
     shards: list[ShardStatus]
 
     @property
