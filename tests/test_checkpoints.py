@@ -1,0 +1,1022 @@
+"""Checkpoints survive power cuts, kills, full disks, damage, and two owners; nothing but a whole one is ever read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import json
+import logging
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from simulated_disk import FailingDisk, LyingDisk, SimulatedDisk
+
+from streamlearn import container
+from streamlearn.errors import CheckpointError, FencedError, OptionError, StateError, VersionError
+from streamlearn.runtime.checkpoints import CheckpointId, CheckpointStore, Lineage
+from streamlearn.runtime.disk import Disk
+from streamlearn.runtime.lock import WorkerLock, running
+
+FOLDER = Path("/state")
+SHARD = "events-3"
+
+
+def content(number: int) -> dict[str, Any]:
+    """A content that tells which it is, in its JSON and in its arrays."""
+    return {"about": {"rows": number}, "weights": np.full(200, float(number)), "seen": np.arange(number % 7)}
+
+
+def number_in(checkpoint: Any) -> int:
+    """Which content a checkpoint holds, after a look at all of it; 0 if there is no checkpoint."""
+    if checkpoint is None:
+        return 0
+    number: int = checkpoint.about["rows"]
+    assert same(checkpoint.content, content(number))
+    return number
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return bool(a == b)
+
+
+def lineage_on(disk: Disk | None, directory: Path = FOLDER, keep: int = 2) -> Lineage:
+    return CheckpointStore(directory, keep=keep, disk=disk).lineage(SHARD, worker="0")
+
+
+# -- what it is for
+
+
+def test_the_newest_comes_back(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "state")
+    assert store.shards() == []
+    lineage = store.lineage(SHARD)
+    assert lineage.newest() is None
+    lineage.begin()
+    first = lineage.write(content(1), note={"reason": "start"})
+    second = lineage.write(content(2))
+    assert (first.id, second.id) == (CheckpointId(1, 1), CheckpointId(1, 2))
+    found = store.lineage(SHARD).newest()
+    assert found is not None
+    assert (found.id, found.digest, found.bytes) == (second.id, second.digest, second.bytes)
+    assert number_in(found) == 2
+    assert lineage.read(first.id).note == {"reason": "start"}
+    assert store.shards() == [SHARD]
+
+
+def test_a_new_owner_goes_on_in_a_new_epoch(tmp_path: Path) -> None:
+    old = lineage_on(None, tmp_path)
+    old.begin()
+    old.write(content(1))
+    new = lineage_on(None, tmp_path)
+    new.begin()
+    assert number_in(new.newest()) == 1
+    assert new.write(content(2)).id == CheckpointId(2, 2)
+    new.release()
+    new.begin()
+    assert new.write(content(3)).id == CheckpointId(3, 3)
+    owner = new.owner()
+    assert owner is not None
+    assert owner.pid == os.getpid()
+
+
+def test_equal_contents_have_equal_arrays_checksums(tmp_path: Path) -> None:
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    one, two = lineage.write(content(1)), lineage.write(content(1))
+    assert one.digest != two.digest  # the id is in the file
+    assert lineage.summary(one.id).content["weights"] == lineage.summary(two.id).content["weights"]
+
+
+def test_only_an_owner_writes(tmp_path: Path) -> None:
+    lineage = lineage_on(None, tmp_path)
+    for act in (lambda: lineage.write(content(1)), lineage.prune, lambda: lineage.discard_after(CheckpointId(1, 1))):
+        with pytest.raises(FencedError, match="begin an epoch"):
+            act()
+
+
+@pytest.mark.parametrize(
+    "shard", ["events-3", "a/b", "..", ".", "workers", "ä-0", "%2E", "a%2Fb", "x" * 200, "C:\\x", "\udcff", "a b=c"]
+)
+def test_any_shard_has_a_folder_of_its_own(tmp_path: Path, shard: str) -> None:
+    store = CheckpointStore(tmp_path / "state")
+    for name in (shard, "other"):
+        lineage = store.lineage(name)
+        lineage.begin()
+        lineage.write(content(1))
+        assert lineage.directory.parent == tmp_path / "state"
+    assert store.shards() == sorted([shard, "other"])
+    assert os.listdir(tmp_path) == ["state"]
+
+
+@pytest.mark.parametrize("shard", ["", "x" * 256, "/" * 86])
+def test_a_shard_without_a_possible_folder_is_refused(tmp_path: Path, shard: str) -> None:
+    with pytest.raises(OptionError, match="1 to 255"):
+        CheckpointStore(tmp_path).lineage(shard)
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_different_shards_have_different_folders(a: str, b: str) -> None:
+    store = CheckpointStore("state")
+    assert (store.lineage(a).directory == store.lineage(b).directory) == (a == b)
+
+
+@pytest.mark.parametrize("keep", [0, -1, 1.5, True, "3"])
+def test_keep_is_checked(keep: Any) -> None:
+    with pytest.raises(OptionError, match="keep"):
+        CheckpointStore("state", keep=keep)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1-", "-1", "1-2-3", "a-b", "1-2 ", "١-٢", "1-" + "9" * 30])
+def test_ids_are_read_strictly(text: str) -> None:
+    assert CheckpointId.parse("12-345") == CheckpointId(12, 345)
+    with pytest.raises(OptionError, match="2-17"):
+        CheckpointId.parse(text)
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    lineage = lineage_on(None, tmp_path, keep=1)
+    lineage.begin()
+    for name in ("notes.txt", "1-1.ckpt", "000001-0000000001.ckpt.bak", ".hidden"):
+        (lineage.directory / name).write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    lineage.write(content(1))
+    lineage.write(content(2))
+    lineage.prune()
+    assert lineage.ids() == [CheckpointId(1, 2)]
+    assert (
+        sorted(p.name for p in lineage.directory.iterdir() if "mine" in p.read_bytes().decode("latin1"))[0] == ".hidden"
+    )
+    assert len(list(lineage.directory.iterdir())) == 6
+    assert CheckpointStore(tmp_path).shards() == [SHARD]
+
+
+# -- power cuts: every moment, everything that may be left
+
+
+class PowerCut(BaseException):
+    """The machine is off."""
+
+
+@dataclass
+class Progress:
+    """How far a scenario got: the newest content whose writing began, and the newest whose writing ended."""
+
+    begun: int = 0
+    safe: int = 0
+
+
+def write(lineage: Lineage, number: int, progress: Progress) -> None:
+    progress.begun = number
+    lineage.write(content(number))
+    progress.safe = number
+
+
+def a_life(disk: Disk, progress: Progress) -> None:
+    """Two owners write and prune."""
+    lineage = lineage_on(disk)
+    lineage.begin()
+    for number in range(1, 5):
+        write(lineage, number, progress)
+        lineage.prune()
+    lineage = lineage_on(disk)
+    lineage.begin()
+    assert number_in(lineage.newest()) == 4
+    for number in (5, 6):
+        write(lineage, number, progress)
+        lineage.prune(named={CheckpointId(1, 4)})
+
+
+def moments(
+    scenario: Callable[[Disk, Progress], None], make: Callable[[], SimulatedDisk] = SimulatedDisk
+) -> Iterator[tuple[SimulatedDisk, Progress]]:
+    """The disk just before each operation of a scenario, and once after the last."""
+    for moment in itertools.count():
+        disk, progress, left = make(), Progress(), itertools.count(moment, -1)
+
+        def cut(operation: str, left: Iterator[int] = left) -> None:
+            if next(left) <= 0:
+                raise PowerCut
+
+        disk.before = cut
+        try:
+            scenario(disk, progress)
+        except PowerCut:
+            yield disk, progress
+        else:
+            yield disk, progress
+            return
+
+
+def recover(files: dict[Path, bytes], allowed: set[int]) -> None:
+    """A new owner restores one of the allowed contents, sees no damage, and can go on."""
+    disk = SimulatedDisk(files)
+    lineage = lineage_on(disk)
+    lineage.begin()
+    number = number_in(lineage.newest())
+    assert number in allowed
+    assert lineage.skipped == []
+    lineage.write(content(number + 100))
+    lineage.prune()
+    again = lineage_on(SimulatedDisk(disk.files()))
+    assert number_in(again.newest()) == number + 100
+    assert not [path for path in disk.entries if path.suffix == ".tmp"]
+
+
+def cut_power_everywhere(make: Callable[[], SimulatedDisk] = SimulatedDisk) -> tuple[int, int]:
+    """Recover after a power cut at every moment of a life; how many moments, and how many different remains."""
+    tried: set[tuple[frozenset[tuple[Path, bytes]], int, int]] = set()
+    count = 0
+    for disk, progress in moments(a_life, make):
+        count += 1
+        for files in disk.after_power_cut():
+            key = (frozenset(files.items()), progress.begun, progress.safe)
+            if key not in tried:
+                tried.add(key)
+                recover(files, {progress.begun, progress.safe})
+    return count, len(tried)
+
+
+def test_a_power_cut_at_any_moment_leaves_the_previous_or_the_new_checkpoint() -> None:
+    count, remains = cut_power_everywhere()
+    assert count > 60
+    assert remains > 300
+
+
+@pytest.mark.parametrize("lies", ["sync", "sync_directory"])
+def test_a_disk_that_lies_about_syncing_is_found_out(lies: str) -> None:
+    """So the enumeration above does notice a store that forgets to sync."""
+    with pytest.raises((AssertionError, StateError)):
+        cut_power_everywhere(lambda: LyingDisk(lies))
+
+
+def test_a_power_cut_while_recovering_loses_nothing() -> None:
+    def recovery(disk: Disk, progress: Progress) -> None:
+        lineage = lineage_on(disk)
+        lineage.begin()
+        progress.safe = progress.begun = number_in(lineage.newest())
+        write(lineage, progress.safe + 1, progress)
+        lineage.prune()
+
+    first = {}
+    for disk, progress in moments(a_life):
+        for files in disk.after_power_cut(every_subset=False):
+            first[frozenset(files.items())] = progress
+    for left, progress in list(first.items())[::9]:
+        for disk, second in moments(recovery, lambda left=left: SimulatedDisk(dict(left))):
+            for files in disk.after_power_cut(every_subset=False):
+                recover(files, {second.begun, second.safe} if second.begun else {progress.begun, progress.safe})
+
+
+# -- zombies: an old owner that goes on, in every order of steps
+
+
+class Turns:
+    """Lets threads do their operations on a disk in a given order."""
+
+    def __init__(self, order: str) -> None:
+        self.order = list(order)
+        self.running = {"a", "b"}
+        self.changed = threading.Condition()
+
+    def wait(self, name: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self._next() == name, timeout=10)
+            if self.order:
+                self.order.pop(0)
+            self.changed.notify_all()
+
+    def end(self, name: str) -> None:
+        with self.changed:
+            self.running.discard(name)
+            self.changed.notify_all()
+
+    def _next(self) -> str:
+        while self.order and self.order[0] not in self.running:
+            self.order.pop(0)
+        return self.order[0] if self.order else min(self.running)
+
+
+def take_turns(disk: SimulatedDisk, order: str, a: Callable[[], None], b: Callable[[], None]) -> None:
+    """Run two functions so that their operations on a disk come in the given order."""
+    turns, failures = Turns(order), []
+    names = {}
+
+    def run(name: str, act: Callable[[], None]) -> None:
+        names[threading.get_ident()] = name
+        try:
+            act()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            turns.end(name)
+
+    disk.before = lambda operation: turns.wait(names[threading.get_ident()])
+    threads = [threading.Thread(target=run, args=pair) for pair in (("a", a), ("b", b))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    disk.before = lambda operation: None
+    assert failures == []
+
+
+def orders(steps: int) -> Iterator[str]:
+    """Orders in which two take turns, each at most twice, up to so many steps before a switch."""
+    for i, j, k in itertools.product(range(steps), repeat=3):
+        yield "a" * i + "b" * j + "a" * k + "b" * 50
+
+
+def test_a_zombie_never_gets_before_what_its_successor_restored() -> None:
+    outcomes = set()
+
+    def try_order(order: str) -> None:
+        disk = SimulatedDisk()
+        zombie = lineage_on(disk)
+        zombie.begin()
+        zombie.write(content(1))
+        wrote, restored = [], []
+
+        def write_two() -> None:
+            try:
+                zombie.write(content(2))
+                wrote.append(True)
+                zombie.prune()
+            except FencedError:
+                wrote.append(False)
+
+        def succeed() -> None:
+            successor = lineage_on(disk)
+            successor.begin()
+            restored.append(number_in(successor.newest()))
+
+        take_turns(disk, order, write_two, succeed)
+        assert number_in(lineage_on(disk).newest()) == restored[0]
+        assert restored[0] == 2 or not any(wrote)
+        assert not any(path.suffix == ".tmp" for path in disk.entries)
+        with pytest.raises(FencedError, match="taken over by worker '0', process"):
+            zombie.write(content(3))
+        assert number_in(lineage_on(disk).newest()) == restored[0]
+        outcomes.add((restored[0], wrote[0]))
+
+    for order in orders(11):
+        try_order(order)
+    assert outcomes >= {(2, True), (1, False)}
+
+
+def test_of_two_that_begin_at_once_the_last_is_the_owner() -> None:
+    def try_order(order: str) -> None:
+        disk = SimulatedDisk()
+        lineages = [lineage_on(disk) for _ in range(2)]
+        restored: dict[int, int] = {}
+        fenced = []
+
+        def begin_and_write(
+            which: int, lineages: list[Lineage] = lineages, restored: dict[int, int] = restored
+        ) -> None:
+            lineages[which].begin()
+            restored[which] = number_in(lineages[which].newest())
+            try:
+                lineages[which].write(content(which + 1))
+            except FencedError:
+                fenced.append(which)
+
+        take_turns(disk, order, lambda: begin_and_write(0), lambda: begin_and_write(1))
+        epochs = [lineage.epoch for lineage in lineages]
+        last = int(epochs[0] < epochs[1])  # type: ignore[operator]
+        assert epochs[0] != epochs[1]
+        assert last not in fenced
+        others = [id for id in lineages[0].ids() if id.epoch < epochs[last]]  # type: ignore[operator]
+        assert restored[last] == (2 - last if others else 0)
+        assert number_in(lineage_on(disk).newest()) == last + 1
+
+    for order in orders(9):
+        try_order(order)
+
+
+# -- killed for real, at every operation
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from streamlearn.runtime.checkpoints import CheckpointStore
+from streamlearn.runtime.disk import Disk
+
+directory, moment = Path(sys.argv[1]), int(sys.argv[2])
+
+class KillingDisk(Disk):
+    left = moment
+
+def counted(name):
+    plain = getattr(Disk, name)
+    def operation(self, *arguments, **options):
+        KillingDisk.left -= 1
+        if KillingDisk.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plain(self, *arguments, **options)
+    return operation
+
+for name in ("create", "write", "sync", "rename", "unlink", "sync_directory"):
+    setattr(KillingDisk, name, counted(name))
+
+lineage = CheckpointStore(directory, keep=1, disk=KillingDisk()).lineage("events-3")
+lineage.begin()
+for number in range(1, 4):
+    print("begun", number, flush=True)
+    lineage.write({"about": {"rows": number}, "weights": np.full(200, float(number)), "seen": np.arange(number % 7)})
+    print("safe", number, flush=True)
+    lineage.prune()
+"""
+
+
+def test_kill_9_at_any_operation(tmp_path: Path) -> None:
+    for moment in itertools.count():
+        directory = tmp_path / str(moment)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(directory), str(moment)], capture_output=True, text=True, timeout=60
+        )
+        said = dict(line.split() for line in done.stdout.splitlines())
+        lineage = lineage_on(None, directory)
+        lineage.begin()
+        assert number_in(lineage.newest()) in {int(said.get("begun", 0)), int(said.get("safe", 0))}
+        assert lineage.skipped == []
+        assert not list(directory.rglob("*.tmp"))
+        if done.returncode == 0:
+            assert moment > 15
+            return
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+# -- damage
+
+
+def damaged_files(data: bytes, rng: np.random.Generator, count: int) -> Iterator[bytes]:
+    """Files with bytes flipped, cut off, put in, zeroed, or written over with others of their own."""
+    for _ in range(count):
+        kind, at = int(rng.integers(5)), int(rng.integers(len(data)))
+        size = int(rng.integers(1, 64))
+        edited = bytearray(data)
+        if kind == 0:
+            for place in rng.integers(len(data), size=rng.integers(1, 5)):
+                edited[place] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del edited[at:]
+        elif kind == 2:
+            edited[at:at] = rng.bytes(size)
+        elif kind == 3:
+            edited[at : at + size] = bytes(len(edited[at : at + size]))
+        else:
+            start = int(rng.integers(len(data)))
+            piece = data[start : start + size]
+            edited[at : at + len(piece)] = piece
+        yield bytes(edited)
+
+
+FUZZED = int(os.environ.get("STREAMLEARN_FUZZ", "2000"))
+
+
+def test_a_damaged_file_is_refused_or_identical(tmp_path: Path) -> None:
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    id = lineage.write({**content(5), "deep": [{"x": [1, 2.5, None, "ä"]}, np.eye(3)]}).id
+    path = lineage.directory / id.file_name
+    original, sound, about = path.read_bytes(), lineage.read(id), lineage.summary(id)
+    refused = 0
+    for data in damaged_files(original, np.random.default_rng(0), FUZZED):
+        path.write_bytes(data)
+        try:
+            read = lineage.read(id)
+        except VersionError:
+            pytest.fail("a damaged file was taken for a newer version's")
+        except StateError:
+            assert data != original
+            refused += 1
+        else:
+            assert container.dumps(read.content) == container.dumps(sound.content)
+        try:
+            assert lineage.summary(id).about == about.about  # the manifest is checked without the arrays
+        except StateError:
+            assert data != original
+    assert refused > FUZZED * 0.8
+
+
+def forged(text: str, arrays: dict[str, np.ndarray]) -> bytes:
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return bytes(safetensors.numpy.save(arrays, metadata={"streamlearn": text, "sha256": checksum}))
+
+
+def document(**changes: Any) -> str:
+    head = {"shard": SHARD, "id": "1-1", "created": "", "version": "", "note": {}}
+    file = {"format": "streamlearn", "version": 2, "content": {"checkpoint": head, "content": {}}, "arrays": {}}
+    return json.dumps({**file, **changes})
+
+
+HOSTILE = {
+    "not JSON": "{",
+    "a list": "[]",
+    "deep": document(content=json.loads("[" * 500 + "]" * 500)),
+    "very deep": "[" * 100_000,
+    "key twice": '{"format": "streamlearn", "format": "streamlearn"}',
+    "no checkpoint": document(content={"model": {}}),
+    "checkpoint is a list": document(content={"checkpoint": [], "content": {}}),
+    "content is a list": document(content={"checkpoint": {}, "content": []}),
+    "another shard": document(content={"checkpoint": {"shard": "x", "id": "1-1"}, "content": {}}),
+    "another id": document(content={"checkpoint": {"shard": SHARD, "id": "1-2"}, "content": {}}),
+    "array that is not there": document(content={"array": "x"}),
+    "array that is not named": document(arrays={"x": ""}),
+    "arrays is a list": document(arrays=[]),
+    "version 0": document(version=0),
+    "version is true": document(version=True),
+    "version is a float": document(version=2.0),
+    "version is text": document(version="2"),
+    "version 1 with a later one's checksum": document(version=1),
+    "huge number": document(content={"n": 1}).replace('"n": 1', '"n": ' + "9" * 10_000),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("arrays", [{}, {"x": np.zeros(3)}], ids=["bare", "arrays"])
+def test_hostile_manifests_are_refused(tmp_path: Path, text: str, arrays: dict[str, np.ndarray]) -> None:
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    id = CheckpointId(1, 1)
+    (lineage.directory / id.file_name).write_bytes(forged(text, arrays))
+    for look in (lineage.read, lineage.summary):
+        with pytest.raises(StateError) as raised:
+            look(id)
+        assert not isinstance(raised.value, VersionError)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F64", "shape": [2**60], "data_offsets": [0, 2**63]},
+        {"dtype": "F64", "shape": [-1], "data_offsets": [8, 0]},
+        {"dtype": "F64", "shape": [3], "data_offsets": [0, 8]},
+        {"dtype": "F128", "shape": [1], "data_offsets": [0, 16]},
+        {"dtype": "F64", "shape": "3", "data_offsets": [0, 24]},
+        {"dtype": "F64", "shape": [3]},
+        {"dtype": ["F64"], "shape": [3], "data_offsets": [0, 24]},
+        {"dtype": "F64", "shape": [1e999], "data_offsets": [0, 24]},
+        7,
+    ],
+)
+def test_hostile_headers_are_refused(tmp_path: Path, entry: Any) -> None:
+    text = document(arrays={"x": ""})
+    metadata = {"streamlearn": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    head = json.dumps({"__metadata__": metadata, "x": entry}).encode()
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    id = CheckpointId(1, 1)
+    (lineage.directory / id.file_name).write_bytes(len(head).to_bytes(8, "little") + head + bytes(24))
+    for look in (lineage.read, lineage.summary):
+        with pytest.raises(StateError):
+            look(id)
+
+
+def filled(directory: Path, count: int, keep: int = 3, disk: Disk | None = None) -> Lineage:
+    """A lineage with so many checkpoints, owned."""
+    lineage = lineage_on(disk, directory, keep)
+    lineage.begin()
+    for number in range(1, count + 1):
+        lineage.write(content(number))
+    return lineage
+
+
+def spoil(lineage: Lineage, id: CheckpointId) -> None:
+    path = lineage.directory / id.file_name
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_corrupt_newest_is_passed_over_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    filled(tmp_path, 3)
+    lineage = lineage_on(None, tmp_path)
+    spoil(lineage, CheckpointId(1, 3))
+    with caplog.at_level(logging.WARNING):
+        assert number_in(lineage.newest()) == 2
+    assert [skipped.id for skipped in lineage.skipped] == [CheckpointId(1, 3)]
+    assert "weights" in lineage.skipped[0].reason
+    assert "checkpoint 1-3 of shard 'events-3': the checksum of content/weights" in caplog.text
+    assert number_in(lineage.newest()) == 2
+    assert len(lineage.skipped) == 1
+
+
+def test_if_all_are_corrupt_it_stops(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 2)
+    for id in lineage.ids():
+        spoil(lineage, id)
+    with pytest.raises(StateError, match=r"2 checkpoints in .*all are damaged: restore the files from a backup"):
+        lineage.newest()
+    assert len(lineage.ids()) == 2
+
+
+def test_a_newer_version_is_never_passed_over(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 2)
+    path = lineage.directory / CheckpointId(1, 2).file_name
+    path.write_bytes(forged(document(version=3), {}))
+    for look in (lineage.newest, lambda: lineage.read(CheckpointId(1, 2)), lambda: lineage.summary(CheckpointId(1, 2))):
+        with pytest.raises(VersionError, match=r"1-2.*newer streamlearn.*upgrade"):
+            look()
+
+
+def test_an_unreadable_sector_is_damage_and_no_permission_is_not(tmp_path: Path) -> None:
+    class BadSector(FailingDisk):
+        number = errno.EIO
+
+        def read(self, path: Path, start: int = 0, count: int | None = None) -> bytes:
+            if path.name == CheckpointId(1, 2).file_name:
+                raise OSError(self.number, os.strerror(self.number))
+            return super().read(path, start, count)
+
+    disk = BadSector()
+    lineage = filled(tmp_path, 2, disk=disk)
+    assert number_in(lineage.newest()) == 1
+    assert "the disk can't read it" in lineage.skipped[0].reason
+    disk.number = errno.EACCES
+    with pytest.raises(CheckpointError, match="no permission"):
+        lineage.newest()
+
+
+def test_a_file_under_anothers_name_is_refused(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 2)
+    shutil.copy(lineage.directory / CheckpointId(1, 1).file_name, lineage.directory / CheckpointId(9, 9).file_name)
+    with pytest.raises(StateError, match="holds checkpoint 1-1 of shard 'events-3': it was renamed or copied"):
+        lineage.read(CheckpointId(9, 9))
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint 7-7: there are 1-2, 1-1"):
+        filled(tmp_path, 2).read(CheckpointId(7, 7))
+
+
+def test_what_files_cannot_hold_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 1)
+    deep: dict[str, Any] = {}
+    for _ in range(40):
+        deep = {"x": deep}
+    for bad in ({"x": object()}, {"x": np.array(["a"])}, {1: 2}, deep):
+        with pytest.raises(StateError):
+            lineage.write(bad)  # type: ignore[arg-type]
+    assert number_in(lineage.newest()) == 1
+    assert len(list(lineage.directory.iterdir())) == 2
+
+
+# -- removing
+
+
+def test_pruning_keeps_the_newest_and_the_named(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 6, keep=2)
+    assert lineage.prune(named={CheckpointId(1, 2), CheckpointId(7, 7)}) == [
+        CheckpointId(1, number) for number in (1, 3, 4)
+    ]
+    assert [id.sequence for id in lineage.ids()] == [6, 5, 2]
+    assert lineage.prune() == [CheckpointId(1, 2)]
+
+
+def test_pruning_never_removes_the_only_sound_ones(tmp_path: Path) -> None:
+    filled(tmp_path, 5)
+    lineage = lineage_on(None, tmp_path, keep=2)
+    lineage.begin()
+    for number in (3, 4, 5):
+        spoil(lineage, CheckpointId(1, number))
+    assert lineage.prune() == []  # looks itself: nothing was read before
+    assert [id.sequence for id in lineage.ids()] == [5, 4, 3, 2, 1]
+    lineage.write(content(6))
+    assert lineage.prune() == [CheckpointId(1, 1)]  # damaged ones do not count among those that are kept
+    lineage.write(content(7))
+    assert [id.sequence for id in lineage.prune()] == [2, 3, 4, 5]
+    assert number_in(lineage.newest()) == 7
+
+
+def test_what_was_prepared_and_not_committed_is_discarded(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 4)
+    with pytest.raises(CheckpointError, match="nothing was removed"):
+        lineage.discard_after(CheckpointId(1, 9))
+    assert lineage.discard_after(CheckpointId(1, 2)) == [CheckpointId(1, 3), CheckpointId(1, 4)]
+    assert number_in(lineage.newest()) == 2
+    assert lineage.write(content(5)).id == CheckpointId(1, 5)  # a number is never used again
+
+
+def test_a_fenced_owner_removes_nothing(tmp_path: Path) -> None:
+    zombie = filled(tmp_path, 4, keep=1)
+    lineage_on(None, tmp_path).begin()
+    for act in (zombie.prune, lambda: zombie.discard_after(CheckpointId(1, 1))):
+        with pytest.raises(FencedError):
+            act()
+    assert len(zombie.ids()) == 4
+
+
+# -- disks that refuse
+
+
+@pytest.mark.parametrize("operation", ["create", "write", "sync", "rename", "names", "sync_directory"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_refuses_leaves_what_was_there(tmp_path: Path, operation: str, number: int) -> None:
+    disk = FailingDisk()
+    lineage = filled(tmp_path, 2, disk=disk)
+    before = {path.name: path.read_bytes() for path in lineage.directory.iterdir()}
+    disk.fails = {operation: number}
+    with pytest.raises(CheckpointError) as raised:
+        lineage.write(content(3))
+    message = str(raised.value)
+    assert "events-3" in message
+    assert str(lineage.directory) in message
+    assert isinstance(raised.value.__cause__, OSError)
+    if operation == "sync_directory":  # it has its name already, and may keep it
+        assert "checkpoint 1-3 may not be safe" in message
+    else:
+        assert {path.name: path.read_bytes() for path in lineage.directory.iterdir()} == before
+    if operation == "write" and number == errno.ENOSPC:
+        assert "1-3 was NOT written, the one before it is intact: the disk is full: make room" in message
+    disk.fails = {}
+    assert lineage.write(content(4)).id == CheckpointId(1, 4)
+    assert number_in(lineage.newest()) == 4
+
+
+@pytest.mark.parametrize("operation", ["make_directory", "create", "write", "sync", "sync_directory", "unlink"])
+def test_who_cannot_take_over_does_not_stop_the_owner(tmp_path: Path, operation: str) -> None:
+    owner = filled(tmp_path, 1)
+    (owner.directory / "000001-0000000009.ckpt.tmp").touch()
+    disk = FailingDisk()
+    disk.fails = {operation: errno.ENOSPC}
+    other = lineage_on(disk, tmp_path)
+    with pytest.raises(CheckpointError, match="can't take over the checkpoints: the disk is full"):
+        other.begin()
+    with pytest.raises(FencedError):
+        other.write(content(9))
+    if operation != "unlink":  # which comes after the claim
+        owner.write(content(2))
+        assert number_in(owner.newest()) == 2
+
+
+def test_a_file_that_cannot_be_removed_is_an_error_and_no_loss(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    lineage = filled(tmp_path, 4, keep=1, disk=disk)
+    disk.fails = {"unlink": errno.EIO}
+    with pytest.raises(CheckpointError, match="can't remove checkpoint 1-1: the disk fails"):
+        lineage.prune()
+    disk.fails = {"unlink": errno.EIO, "write": errno.ENOSPC}
+    with pytest.raises(CheckpointError, match="NOT written"):
+        lineage.write(content(5))
+    assert list(lineage.directory.glob("*.tmp"))
+    disk.fails = {}
+    assert len(lineage.ids()) == 4
+    new = lineage_on(None, tmp_path)
+    new.begin()
+    assert not list(lineage.directory.glob("*.tmp"))
+    assert number_in(new.newest()) == 4
+
+
+def run(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, **options
+    )
+
+
+WRITE = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from streamlearn.errors import CheckpointError
+from streamlearn.runtime.checkpoints import CheckpointStore
+
+if sys.argv[3:]:
+    os.setuid(int(sys.argv[3]))
+lineage = CheckpointStore(Path(sys.argv[1])).lineage("events-3")
+try:
+    lineage.begin()
+    lineage.write({"about": {"rows": 1}, "weights": np.full(int(sys.argv[2]), 1.0)})
+except CheckpointError as error:
+    print(error)
+"""
+
+
+def test_a_file_size_limit_stands_for_a_full_disk(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 1)
+    before = (lineage.directory / CheckpointId(1, 1).file_name).read_bytes()
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # noqa: E731
+    done = run(WRITE, str(tmp_path), "1000000", preexec_fn=limit)
+    assert "2-2 was NOT written, the one before it is intact: the file is larger than may be" in done.stdout, done
+    assert sorted(path.name for path in lineage.directory.iterdir()) == ["000001-0000000001.ckpt", "000002.owner"]
+    assert (lineage.directory / CheckpointId(1, 1).file_name).read_bytes() == before
+
+
+def test_a_directory_that_cannot_be_written_is_named() -> None:
+    nobody = ["65534"] if os.getuid() == 0 else []  # root may write anywhere
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        done = run(WRITE, f"{folder}/state", "1", *nobody)
+        os.chmod(folder, 0o755)
+    assert "no permission: let the worker write there, or name another checkpoint.dir" in done.stdout, done
+
+
+# -- anything, in any order
+
+
+class AnyLife(RuleBasedStateMachine):
+    """Owners come and go, files are damaged and disks lose power; what is read is what a simple model says."""
+
+    @initialize()
+    def start(self) -> None:
+        self.disk = SimulatedDisk()
+        self.lineages: list[Lineage] = []
+        self.contents: dict[CheckpointId, int] = {}  # of those that are there, damaged ones as 0
+        self.number = 0
+
+    @property
+    def owner(self) -> Lineage:
+        return self.lineages[-1]
+
+    def path(self, id: CheckpointId) -> Path:
+        return self.owner.directory / id.file_name
+
+    @rule()
+    def begin(self) -> None:
+        lineage = lineage_on(self.disk)
+        lineage.begin()
+        assert not self.contents or lineage.epoch > max(self.contents).epoch  # type: ignore[operator]
+        self.lineages.append(lineage)
+
+    @precondition(lambda self: self.lineages)
+    @rule()
+    def write(self) -> None:
+        self.number += 1
+        id = self.owner.write(content(self.number)).id
+        assert not self.contents or id > max(self.contents)
+        self.contents[id] = self.number
+
+    @precondition(lambda self: len(self.lineages) > 1)
+    @rule(data=st.data())
+    def zombie(self, data: st.DataObject) -> None:
+        zombie = data.draw(st.sampled_from(self.lineages[:-1]))
+        for act in (lambda: zombie.write(content(1)), zombie.prune):
+            with pytest.raises(FencedError):
+                act()
+
+    @precondition(lambda self: any(self.contents.values()))
+    @rule(data=st.data(), at=st.integers(0, 10**6), bit=st.integers(0, 7), cut=st.booleans())
+    def damage(self, data: st.DataObject, at: int, bit: int, cut: bool) -> None:
+        id = data.draw(st.sampled_from([id for id, number in self.contents.items() if number]))
+        inode = self.disk.inodes[self.disk.entries[self.path(id)]]
+        file, before = inode.data, bytes(inode.data)
+        if cut:
+            del file[at % len(file) :]
+        else:
+            file[at % len(file)] ^= 1 << bit
+        try:
+            lineage_on(self.disk).read(id)
+        except StateError:
+            self.contents[id] = 0
+            inode.safe = len(file)
+            for lineage in self.lineages:
+                lineage._sound.discard(id)  # an owner believes what it wrote; this one has looked
+        else:  # spaces in JSON and the like
+            file[:] = before
+
+    @precondition(lambda self: self.lineages)
+    @rule(data=st.data())
+    def prune(self, data: st.DataObject) -> None:
+        named = data.draw(st.sets(st.sampled_from(sorted(self.contents)))) if self.contents else set()
+        before = dict(sorted(self.contents.items(), reverse=True))
+        removed = self.owner.prune(named=named)
+        assert not set(removed) & {*named, *list(before)[:2]}
+        sound = [id for id, number in before.items() if number]
+        assert not sound or sound[0] not in removed
+        if all(before.values()):
+            assert removed == sorted(set(list(before)[2:]) - named)
+        self.contents = {id: number for id, number in before.items() if id not in removed}
+
+    @precondition(lambda self: self.lineages and self.contents)
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        committed = data.draw(st.sampled_from(sorted(self.contents)))
+        assert self.owner.discard_after(committed) == sorted(id for id in self.contents if id > committed)
+        self.contents = {id: number for id, number in self.contents.items() if id <= committed}
+
+    @precondition(lambda self: self.lineages)
+    @rule(data=st.data())
+    def power_cut(self, data: st.DataObject) -> None:
+        remains = list(itertools.islice(self.disk.after_power_cut(every_subset=False), 50))
+        before = set(self.contents)
+        self.disk = SimulatedDisk(data.draw(st.sampled_from(remains)))
+        there = set(lineage_on(self.disk).ids())
+        assert there >= before  # removed ones may come back
+        self.contents |= {id: number_in_file(self.disk, id) for id in there - before}
+        self.lineages = []
+        self.begin()
+
+    @invariant()
+    def the_newest_sound_one_is_read(self) -> None:
+        lineage = lineage_on(self.disk)
+        assert lineage.ids() == sorted(self.contents, reverse=True)
+        sound = [id for id in sorted(self.contents, reverse=True) if self.contents[id]]
+        if self.contents and not sound:
+            with pytest.raises(StateError, match="all are damaged"):
+                lineage.newest()
+            return
+        newest = lineage.newest()
+        assert (newest and newest.id) == (sound[0] if sound else None)
+        assert number_in(newest) == (self.contents[sound[0]] if sound else 0)
+        assert [skipped.id for skipped in lineage.skipped] == [
+            id for id in sorted(self.contents, reverse=True) if sound and id > sound[0]
+        ]
+
+
+def number_in_file(disk: Disk, id: CheckpointId) -> int:
+    try:
+        return number_in(lineage_on(disk).read(id))
+    except StateError:
+        return 0
+
+
+AnyLife.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestAnyLife = AnyLife.TestCase
+
+
+# -- the lock
+
+HOLD = """
+import sys, time
+from streamlearn.runtime.lock import WorkerLock
+WorkerLock(sys.argv[1], sys.argv[2]).acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path), "a/0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_worker_of_the_same_name_is_refused(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    start = time.monotonic()
+    with pytest.raises(CheckpointError) as raised:
+        WorkerLock(tmp_path, "a/0", wait=0.2).acquire()
+    assert time.monotonic() - start >= 0.2
+    for part in (str(tmp_path), "worker 'a/0'", f"process {holder.pid} on ", "since 20", "another name"):
+        assert part in str(raised.value)
+    assert [f"process {holder.pid}" in line for line in running(tmp_path)] == [True]
+    with WorkerLock(tmp_path, "a/1"):
+        assert len(running(tmp_path)) == 2
+
+
+def test_kill_9_frees_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    assert running(tmp_path) == []
+    with WorkerLock(tmp_path, "a/0"):
+        assert f"process {os.getpid()}" in running(tmp_path)[0]
+
+
+def test_a_worker_waits_for_one_that_is_just_ending(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    threading.Timer(0.2, holder.kill).start()
+    with WorkerLock(tmp_path, "a/0", wait=30):
+        pass
+
+
+def test_a_lock_is_taken_and_given_back(tmp_path: Path) -> None:
+    lock = WorkerLock(tmp_path / "new" / "folder", "0", wait=0)
+    lock.acquire()
+    lock.acquire()
+    with pytest.raises(CheckpointError, match="in use"):
+        WorkerLock(tmp_path / "new" / "folder", "0", wait=0).acquire()
+    lock.release()
+    lock.release()
+    with lock:
+        pass
+    assert running(tmp_path / "new" / "folder") == []
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="can't lock"):
+        WorkerLock(tmp_path / "file", "0").acquire()
