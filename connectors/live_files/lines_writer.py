@@ -97,7 +97,7 @@ class LinesWriter:
             return
         try:
             json.loads(os.pread(self._file, self._size - start, start))
-        except ValueError:
+        except (ValueError, RecursionError):
             os.ftruncate(self._file, start)
             self._size = start
         else:

@@ -87,9 +87,9 @@ class MemoryBroker:
     Parameters
     ----------
     topics
-        Of each topic its partitions, each a list of records (bytes, dicts and numbers, None for a tombstone, `Item`) and marks
-        (`ABORT`, `EOF`, `GAP`, `Quiet`, `Revoke`, `Lose`). A mark takes effect when the worker has polled everything
-        before it, and once: who comes after a crash passes it.
+        Of each topic its partitions, each a list of records (bytes, dicts and numbers, None for a tombstone, `Item`)
+        and marks (`ABORT`, `EOF`, `GAP`, `Quiet`, `Revoke`, `Lose`). A mark takes effect when the worker has polled
+        everything before it, and once: who comes after a crash passes it.
     keep_unflushed
         Whether outputs without a transaction that were written, but not flushed, survive a crash.
 
