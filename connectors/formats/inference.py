@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from streamlearn import columns, registry
@@ -29,7 +29,7 @@ def infer(documents: Sequence[Mapping[Any, Any] | str | None], roles: Roles) -> 
     if not readable:
         reasons = [document for document in documents if isinstance(document, str)]
         raise InputError(f"no record can be read: {reasons[0] if reasons else 'there are none'}")
-    _check_roles(readable, roles)
+    check_roles(dict.fromkeys(name for document in readable for name in document), roles)
     together = None if roles.unknown == "grow" else _schema([_flat(document) for document in readable], roles)
     reasons = []
     for document in readable:
@@ -42,8 +42,14 @@ def infer(documents: Sequence[Mapping[Any, Any] | str | None], roles: Roles) -> 
     raise InputError(f"no record is good: {reasons[0]}")
 
 
-def _check_roles(documents: Sequence[Mapping[Any, Any]], roles: Roles) -> None:
-    found = list(dict.fromkeys(name for document in documents for name in document))
+def check_roles(found: Collection[Hashable], roles: Roles) -> None:
+    """Make sure that the columns that the roles name are among those ``found``.
+
+    Raises
+    ------
+    InputError
+        If one is not; the message lists the columns.
+    """
     wanted = {"id": roles.id, "event_time": roles.event_time, "weight": roles.weight, "key": roles.key}
     if roles.required:
         wanted["target"] = roles.target

@@ -14,7 +14,7 @@ from streamlearn.records import Decoded, Records
 from streamlearn.schema import MAX_CATEGORIES, Schema
 
 from .inference import infer
-from .rows import LARGEST, LATEST, Block, RowByRow, seconds
+from .rows import LARGEST, LATEST, Block, RowByRow, seconds, values_of
 
 _CHUNK = 512  # records at a time: what is made of them stays in the processor's cache
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -61,11 +61,11 @@ class JsonFormat(Format):
         return infer(self.documents(records), roles)
 
     def documents(self, records: Records) -> list[Mapping[str, Any] | str | None]:
-        return [None if value is None else _document(value, _decode_any) for value in records.values]
+        return [None if value is None else _document(value, _decode_any) for value in values_of(records)]
 
     def decode(self, records: Records, schema: Schema, roles: Roles) -> Decoded:
         rows = RowByRow(schema, required=roles.required)
-        values = records.values
+        values = values_of(records)
         blocks = [
             self._block(values[start : start + _CHUNK], start, schema, roles.required, rows)
             for start in range(0, len(values), _CHUNK)

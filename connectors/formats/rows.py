@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from streamlearn import columns
 from streamlearn.batch import Batch
-from streamlearn.errors import SchemaError
-from streamlearn.records import Decoded, Rejected
+from streamlearn.errors import InputError, SchemaError
+from streamlearn.records import Decoded, Records, Rejected
 from streamlearn.schema import Schema
 
 LATEST = 1e11  # seconds since the epoch: the year 5138; milliseconds are beyond it since 1973
@@ -73,14 +73,14 @@ class RowByRow:
 
     def reject(self, row: int, reason: str) -> None:
         """Set a record aside."""
-        self.rejected.append(Rejected(row, reason if len(reason) <= _REASON else reason[:_REASON] + " …"))
+        self.rejected.append(Rejected(row, _short(reason)))
 
     def add(self, row: int, document: Any) -> None:
         """Take a record's document, which is not used any more after that, or set it aside."""
         try:
             self._add(row, document)
         except SchemaError as error:
-            self.reject(row, str(error).removeprefix("row 0: "))
+            self.reject(row, reason_of(error))
 
     def _add(self, row: int, document: Any) -> None:
         if not isinstance(document, dict):
@@ -142,7 +142,7 @@ class RowByRow:
         schema, d = self._schema, len(self._schema.fields)
         X = np.full((len(self._X), d), math.nan)
         for i, x in enumerate(self._X):
-            X[i, : len(x)] = x
+            X[i, : len(x)] = x  # a row is shorter than the rows after a new field
         kind = np.int64 if schema.target_kind == "nominal" else np.float64
         return Block(
             np.array(self._rows, np.int64),
@@ -156,42 +156,46 @@ class RowByRow:
 
     def decoded(self, blocks: Iterable[Block] = ()) -> Decoded:
         """The good rows together with those of ``blocks``, in the order of their records, and the bad ones."""
-        parts = [block for block in (*blocks, self.block()) if len(block.rows)] or [self.block()]
-        rows, X, y, weight, id, event_time, key = _joined(parts, len(self._schema.fields))
-        batch = Batch(self._schema, X, y, weight, identities(id), event_time, key=identities(key))
-        return Decoded(batch, rows, self.rejected)
+        return join([*blocks, self.block()], self._schema, self.rejected)
 
 
-def _joined(parts: list[Block], d: int) -> tuple[Any, ...]:
+def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> Decoded:
+    """The rows of at least one block, in the order of their records."""
+    parts = [block for block in blocks if len(block.rows)] or [blocks[0]]
     rows = np.concatenate([part.rows for part in parts])
     order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
 
-    def arrays(name: str) -> np.ndarray | None:
-        if getattr(parts[0], name) is None:
+    def array(columns: list[Any]) -> Any:
+        if columns[0] is None:
             return None
-        joined = np.concatenate([getattr(part, name) for part in parts]) if len(parts) > 1 else getattr(parts[0], name)
-        return joined if order is None else joined[order]
+        whole = np.concatenate(columns) if len(columns) > 1 else columns[0]
+        return whole if order is None else whole[order]
 
-    def lists(name: str) -> list[Any] | None:
-        if getattr(parts[0], name) is None:
+    def names(columns: list[Any]) -> pa.Array | None:
+        if columns[0] is None:
             return None
-        joined = [value for part in parts for value in getattr(part, name)]
-        return joined if order is None else [joined[i] for i in order.tolist()]
+        whole = [value for column in columns for value in column]
+        return identities(whole if order is None else [whole[i] for i in order.tolist()])
 
-    for part in parts:
-        if part.X.shape[1] < d:
-            grown = np.full((len(part.X), d), math.nan)
-            grown[:, : part.X.shape[1]] = part.X
-            part.X = grown
-    return (
-        arrays("rows"),
-        arrays("X"),
-        arrays("y"),
-        arrays("weight"),
-        lists("id"),
-        arrays("event_time"),
-        lists("key"),
+    batch = Batch(
+        schema,
+        array([_widened(part.X, len(schema.fields)) for part in parts]),
+        array([part.y for part in parts]),
+        array([part.weight for part in parts]),
+        names([part.id for part in parts]),
+        array([part.event_time for part in parts]),
+        key=names([part.key for part in parts]),
     )
+    return Decoded(batch, array([part.rows for part in parts]), rejected)
+
+
+def _widened(X: np.ndarray, d: int) -> np.ndarray:
+    """With missing values for the fields that the schema got since."""
+    if X.shape[1] == d:
+        return X
+    wide = np.full((len(X), d), math.nan)
+    wide[:, : X.shape[1]] = X
+    return wide
 
 
 def identities(values: Sequence[str | int | None] | None) -> pa.Array | None:
@@ -212,6 +216,28 @@ def identities(values: Sequence[str | int | None] | None) -> pa.Array | None:
         pa.array(offsets.astype(np.int32)),
         [pa.array(texts, pa.string()), pa.array(numbers, pa.int64())],
     )
+
+
+def values_of(records: Records) -> Sequence[bytes | None]:
+    """The records' bytes.
+
+    Raises
+    ------
+    InputError
+        If they are columns.
+    """
+    if records.table is not None:
+        raise InputError(f"{records.origin} delivers columns, not bytes: its format is 'table'")
+    return records.values
+
+
+def reason_of(error: Exception) -> str:
+    """Why a row was refused that went through the schema alone, where its number says nothing."""
+    return _short(str(error).removeprefix("row 0: "))
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= _REASON else reason[:_REASON] + " …"
 
 
 def identity(value: Any, name: Hashable) -> str | int | None:
