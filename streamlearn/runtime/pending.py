@@ -786,7 +786,7 @@ class _Saved:
         if not ((status >= kernels.LABELLED) & (status <= kernels.DROPPED)).all():
             raise StateError("pending labels: an id is done in an unknown way")
         for since in (self.waiting["since"], self.early["since"]):
-            if np.isnan(since).any() or (np.diff(since) < 0).any() or (len(since) and since[-1] > self.clock):
+            if np.isnan(since).any() or (since[1:] < since[:-1]).any() or (since > self.clock).any():
                 raise StateError("pending labels: times do not rise to the clock")
         self.keys: list[Hashable] | None = None
         if self.waiting["keys"] is not None:
