@@ -22,6 +22,7 @@ from streamlearn.runtime.ids import ids_from_arrays, ids_to_arrays
 from streamlearn.runtime.pending import Arrivals, LabelStep, PendingLabels
 from tests.naive.pending import Pending
 
+CLASSES = ["no", "yes", "maybe"]
 Event = tuple[Any, ...]  # ("row", id, time, features) or ("label", id, label)
 
 
@@ -30,7 +31,7 @@ class Driver:
 
     def __init__(self, **options: Any) -> None:
         self.options = options
-        self.schema = sl.Schema.of(["a", "b", "c"], target="y")
+        self.schema = sl.Schema.of(["a", "b", "c"], target="y", classes=CLASSES)
         self.pending = self.made()
         self.rows = 0
         self.log: list[tuple[Any, ...]] = []
@@ -67,19 +68,17 @@ class Driver:
             else:
                 self.log.append(("learn", number, self.schema.classes[step.batch.y[row]]))
         numbers = step.batch.X[:, 0]
-        classes = len(self.schema.classes)
-        proba = np.zeros((len(step.batch), classes))
-        prediction = np.full(len(step.batch), -1, np.int64)
-        prediction[step.late :] = numbers[step.late :] % (classes or 1) if classes else -1
-        if classes:
-            proba[step.late :, 0] = numbers[step.late :] / 1024
+        prediction = (numbers % 3).astype(np.int64)
+        proba = np.zeros((len(step.batch), len(self.schema.classes)))
+        proba[:, 0] = numbers / 1024
+        prediction[: step.late], proba[: step.late] = -1, 0.0  # nothing is predicted there
         measured = self.pending.keep(step, {"m": Outputs(prediction, proba)})["m"]
+        learned = numbers[step.applied]
         np.testing.assert_array_equal(measured.targets, step.batch.y[step.applied])
+        np.testing.assert_array_equal(measured.prediction, learned % 3)
         assert measured.proba is not None
-        if classes:
-            learned = numbers[step.applied]
-            known = measured.proba[:, 0] != 0  # predicted before there was a class: no probability
-            np.testing.assert_array_equal(measured.proba[known, 0], learned[known] / 1024)
+        np.testing.assert_array_equal(measured.proba[:, 0], learned / 1024)
+        assert not measured.proba[:, 1:].any()
         self.rows += new
 
 
@@ -104,7 +103,7 @@ ROWS = st.tuples(
     st.one_of(st.floats(0, 30).map(lambda t: round(t, 1)), st.just(math.nan)),
     st.integers(1, 3),
 )
-LABELS = st.tuples(st.just("label"), IDS, st.sampled_from(["no", "yes", "maybe"]))
+LABELS = st.tuples(st.just("label"), IDS, st.sampled_from([*CLASSES, "other"]))
 STREAMS = st.lists(st.one_of(ROWS, ROWS, LABELS, LABELS), max_size=60).map(events_of)
 OPTIONS = st.fixed_dictionaries(
     {},
@@ -115,7 +114,6 @@ OPTIONS = st.fixed_dictionaries(
         "max_bytes": st.integers(1, 1500),
         "max_early": st.integers(0, 3),
         "max_done": st.integers(0, 4),
-        "proba": st.booleans().filter(bool),
     },
 )
 
@@ -126,9 +124,8 @@ def cut(events: list[Event], cuts: list[int]) -> list[list[Event]]:
 
 
 def oracle(events: list[Event], options: dict[str, Any]) -> Pending:
-    classes: list[str] = [options["default"]] if "default" in options else []
-    taken = {name: value for name, value in options.items() if name != "proba"}
-    naive = Pending(**taken, fixed_bytes=160 + 8, class_bytes=8, classes=len(classes))
+    classes = list(dict.fromkeys([*CLASSES, *([options["default"]] if "default" in options else [])]))
+    naive = Pending(**options, fixed_bytes=160 + 8, class_bytes=8, classes=len(classes))
     for event in events:
         if event[0] == "row":
             naive.row(event[1], event[2], int(np.count_nonzero(~np.isnan(event[3]))))

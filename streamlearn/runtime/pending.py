@@ -457,18 +457,23 @@ class PendingLabels:
 
     def _targets(self, arrivals: Arrivals) -> tuple[np.ndarray, np.ndarray, list[Rejected]]:
         """Which arrivals make sense, their targets, and the others."""
+        known: dict[Any, float] = {}  # labels are few, and asking the schema takes longer
         good: list[int] = []
         targets: list[float] = []
         rejected: list[Rejected] = []
         for i, (id, label) in enumerate(zip(arrivals.ids, arrivals.labels, strict=True)):
-            if not _is_id(id):
-                rejected.append(Rejected(i, f"the id must be a text or a number, got {id!r:.80}"))
-                continue
             try:
-                targets.append(self._target(label))
-                good.append(i)
+                if type(id) is not str and not _is_id(id):
+                    raise SchemaError(f"the id must be a text or a number, got {id!r:.80}")
+                if type(label) is not str:
+                    target = self._target(label)
+                elif (target := known.get(label, -1.0)) < 0:
+                    target = known[label] = self._target(label)
             except SchemaError as error:
                 rejected.append(Rejected(i, str(error).removeprefix("row 0: ")))
+            else:
+                good.append(i)
+                targets.append(target)
         return np.array(good, np.int64), np.array(targets, np.float64), rejected
 
     def _enter(self, ids: Sequence[Any]) -> np.ndarray:

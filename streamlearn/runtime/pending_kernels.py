@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..compiled import inlined, kernel
+from ..compiled import borrowed, inlined, kernel
 
 WAITING, EARLY, DONE = 0, 1, 2
 ABSENT, IS_WAITING, IS_EARLY, LABELLED, DEFAULTED, DROPPED = 0, 1, 2, 3, 4, 5
@@ -137,6 +137,37 @@ class WalkArrays(NamedTuple):
 
 
 OPERATIONS, LABELS, LATE_ROWS, FREED = 0, 1, 2, 3
+
+
+@inlined
+def _without_owners(s: StoreArrays, out: WalkArrays) -> tuple[StoreArrays, WalkArrays]:
+    """The same arrays without reference counts, which would be most of the walk's time."""
+    return (
+        StoreArrays(
+            borrowed(s.status),
+            borrowed(s.older),
+            borrowed(s.newer),
+            borrowed(s.since),
+            borrowed(s.target),
+            borrowed(s.size),
+            borrowed(s.slot),
+            borrowed(s.new),
+            borrowed(s.number),
+            borrowed(s.free),
+            borrowed(s.ends),
+            borrowed(s.numbers),
+            borrowed(s.counters),
+            borrowed(s.clock),
+        ),
+        WalkArrays(
+            borrowed(out.schedule),
+            borrowed(out.entry),
+            borrowed(out.target),
+            borrowed(out.late),
+            borrowed(out.freed),
+            borrowed(out.lengths),
+        ),
+    )
 
 
 @inlined
@@ -360,6 +391,7 @@ def walk(
     out
         Written.
     """
+    s, out = _without_owners(s, out)
     n, m = len(rows), len(labels)
     label = 0
     for row in range(n + 1):
