@@ -53,6 +53,25 @@ class Records:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def slice(self, start: int, stop: int) -> Records:
+        """Records ``start … stop-1``. Where they end before the others, `next` is an offset: for sources whose
+        positions are offsets."""
+
+        def cut(column: Any) -> Any:
+            return None if column is None else column[start:stop]
+
+        return Records(
+            self.partition,
+            self.origin,
+            self.offsets[start:stop],
+            self.next if stop >= len(self) else int(self.offsets[stop]),
+            self.values[start:stop],
+            None if self.table is None else self.table.slice(start, stop - start),
+            cut(self.keys),
+            cut(self.headers),
+            cut(self.times),
+        )
+
     def id(self, row: int) -> str:
         """The id of a record: ``<origin>-<offset>``."""
         return f"{self.origin}-{self.offsets[row]}"
