@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamlearn.errors import StateError
 from streamlearn.records import Records
 from streamlearn.runtime.merge import Merge, Turn
 

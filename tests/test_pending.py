@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import math
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import streamlearn as sl
 from streamlearn import container
 from streamlearn.batch import Batch
-from streamlearn.errors import InputError, OptionError, SchemaError, StateError
 from streamlearn.learner import Outputs
-from streamlearn.runtime.ids import ids_from_arrays, ids_to_arrays
 from streamlearn.runtime.pending import Arrivals, LabelStep, PendingLabels
 from tests.naive.pending import Pending
 

@@ -114,3 +114,11 @@ def _parsed(text: str) -> Hashable:
         return from_json(json.loads(text))
     except (ValueError, RecursionError):
         raise StateError(f"ids: not JSON: {text[:80]!r}") from None
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id: equal to itself, hashable, and of a kind that a checkpoint holds."""
+    kind = type(value)
+    if kind is tuple:
+        return all(part is None or is_id(part) for part in value)
+    return kind is str or kind is int or kind is bool or (kind is float and value == value)

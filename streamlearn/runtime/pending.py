@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +13,16 @@ import pyarrow as pa
 from .. import columns
 from ..array_learner import capacity
 from ..batch import Batch
-from ..errors import InputError, SchemaError, StateError
+from ..errors import InputError, SchemaError
 from ..learner import Outputs, Task
 from ..parameters import check_range
 from ..records import Rejected
 from ..schema import Schema
 from . import pending_kernels as kernels
-from .ids import ids_from_arrays, ids_to_arrays
+from .ids import ids_to_arrays, is_id
+from .kept import Kept, KeptPredictions, resized, widened
 from .pending_kernels import ABSENT, COUNT, DONE, EARLY, NOBODY, WAITING, Bounds, StoreArrays, WalkArrays
+from .pending_state import SavedLabels
 
 UNBOUNDED = 2**62
 ROW_BYTES = 160
@@ -92,7 +94,7 @@ class LabelStep:
     rejected: list[Rejected]
     _slots: np.ndarray  # where the new rows that wait now are kept, and which of the batch's rows they are
     _rows: np.ndarray
-    _made: dict[str, _Kept]  # what was predicted of the earlier rows
+    _made: dict[str, Kept]  # what was predicted of the earlier rows
     _kept: bool = False
 
 
@@ -113,76 +115,6 @@ class Measured:
     prediction: np.ndarray
     proba: np.ndarray | None
     weight: np.ndarray | None
-
-
-class _Kept(NamedTuple):
-    """A learner's predictions of some rows."""
-
-    prediction: np.ndarray
-    proba: np.ndarray | None
-    made: np.ndarray
-
-    def at(self, places: np.ndarray) -> _Kept:
-        proba = None if self.proba is None else self.proba[places]
-        return _Kept(self.prediction[places], proba, self.made[places])
-
-
-@dataclass(slots=True)
-class _Predictions:
-    """A learner's predictions of the rows that wait, by slot."""
-
-    prediction: np.ndarray | None = None
-    proba: np.ndarray | None = None
-    made: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-
-    def resize(self, slots: int) -> None:
-        self.made = _resized(self.made, slots, False)
-        if self.prediction is not None:
-            self.prediction = _resized(self.prediction, slots, 0)
-        if self.proba is not None:
-            self.proba = _resized(self.proba, slots, 0.0)
-
-    def at(self, slots: np.ndarray) -> _Kept:
-        made = self.made[slots]
-        if self.prediction is None:
-            return _Kept(np.zeros(len(slots)), None, made)
-        return _Kept(self.prediction[slots], None if self.proba is None else self.proba[slots], made)
-
-    def put(self, slots: np.ndarray, kept: _Kept) -> None:
-        self.made[slots] = kept.made
-        if self.prediction is None:
-            self.prediction = np.zeros(len(self.made), kept.prediction.dtype)
-        self.prediction[slots] = kept.prediction
-        if kept.proba is None:
-            return
-        classes = kept.proba.shape[1]
-        if self.proba is None:
-            self.proba = np.zeros((len(self.made), classes))
-        elif self.proba.shape[1] < classes:
-            self.proba = _widened(self.proba, classes, 0.0)
-        self.proba[slots, :classes] = kept.proba
-        self.proba[slots, classes:] = 0.0
-
-    def state(self, learner: str, slots: np.ndarray, classes: int) -> dict[str, Any]:
-        """Rows that were not predicted, and classes that had no probability then, are zeros."""
-        made = self.made[slots]
-        prediction = None if self.prediction is None else np.where(made, self.prediction[slots], 0)
-        proba = None
-        if self.proba is not None:
-            proba = _widened(self.proba[slots] * made[:, np.newaxis], classes, 0.0)
-        return {"learner": learner, "prediction": prediction, "proba": proba, "made": made}
-
-    def restore(self, saved: _Kept | None, slots: int) -> None:
-        self.made = np.zeros(slots, bool)
-        if saved is None:
-            return
-        n = len(saved.made)
-        self.made[:n] = saved.made
-        self.prediction = np.zeros(slots, saved.prediction.dtype)
-        self.prediction[:n] = saved.prediction
-        if saved.proba is not None:
-            self.proba = np.zeros((slots, saved.proba.shape[1]))
-            self.proba[:n] = saved.proba
 
 
 class PendingLabels:
@@ -286,14 +218,14 @@ class PendingLabels:
     def _forget(self) -> None:
         self._entries: dict[Hashable, int] = {}
         self._ids: list[Hashable] = []
-        self._spare: list[int] = []
+        self._spare: list[int] = []  # entries that stand for nothing
         self._s = _store(0, 0)
         self._s.numbers[kernels.CLASSES] = len(self._schema.classes) if self._nominal else 0
         self._X = np.empty((0, len(self._schema.fields)))
         self._weight: np.ndarray | None = None  # None while all are 1
         self._version = np.zeros(0, np.int64)
         self._keys: list[Hashable] | None = None  # None where rows have none
-        self._made = {name: _Predictions() for name in self._learners}
+        self._made = {name: KeptPredictions() for name in self._learners}
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -410,12 +342,10 @@ class PendingLabels:
         n = len(step.batch) - step.late
         measured: dict[str, Measured] = {}
         for name, store in self._made.items():
-            new = _new(outputs.get(name), step.late, n, failed.get(name, ()) if failed else (), self._proba)
-            if new.made.any():
-                store.put(step._slots, new.at(step._rows))
-            else:
-                store.made[step._slots] = False
-            made = _joined(step._made[name], new).at(step.applied)
+            bad = failed.get(name, ()) if failed else ()
+            new = Kept.of(outputs.get(name), step.late, n, bad, proba=self._proba)
+            store.put(step._slots, new.at(step._rows))
+            made = step._made[name].followed_by(new).at(step.applied)
             places = np.flatnonzero(made.made)
             if len(places) < len(step.applied):
                 made = made.at(places)
@@ -463,7 +393,7 @@ class PendingLabels:
         rejected: list[Rejected] = []
         for i, (id, label) in enumerate(zip(arrivals.ids, arrivals.labels, strict=True)):
             try:
-                if type(id) is not str and not _is_id(id):
+                if type(id) is not str and not is_id(id):
                     raise SchemaError(f"the id must be a text or a number, got {id!r:.80}")
                 if type(label) is not str:
                     target = self._target(label)
@@ -480,7 +410,7 @@ class PendingLabels:
         """The entries of ids, made where they are not known; -1 where there is no id."""
         kinds = set(map(type, ids))
         if not kinds <= {str, int}:
-            ids = [id if _is_id(id) else None for id in ids]
+            ids = [id if is_id(id) else None for id in ids]
         known = np.fromiter(map(self._entries.get, ids, repeat(NOBODY)), np.int64, len(ids))
         places = [i for i in np.flatnonzero(known == NOBODY).tolist() if ids[i] is not None]
         if places:
@@ -489,15 +419,17 @@ class PendingLabels:
 
     def _add(self, ids: list[Hashable]) -> np.ndarray:
         """New entries for ids that are not known; an id that is there twice gets one."""
-        if len(self._spare) < len(ids):
-            self._extend_entries(len(ids) - len(self._spare))
-        entries = self._spare[-len(ids) :]
-        del self._spare[-len(ids) :]
+        spare, known = self._spare, len(self._ids)
+        reused = spare[max(0, len(spare) - len(ids)) :]
+        del spare[len(spare) - len(reused) :]
+        entries = [*reused, *range(known, known + len(ids) - len(reused))]
+        self._ids += [None] * (len(ids) - len(reused))
+        self._reserve_entries(len(self._ids))
         before = len(self._entries)
         self._entries.update(zip(ids, entries, strict=True))
         if len(self._entries) - before < len(ids):
             used = [self._entries[id] for id in ids]
-            self._spare += sorted(set(entries).difference(used))
+            spare += sorted(set(entries).difference(used))
             entries = used
         for entry, id in zip(entries, ids, strict=True):
             self._ids[entry] = id
@@ -506,12 +438,10 @@ class PendingLabels:
             self._s.size[made] = _sizes(ids)
         return made
 
-    def _extend_entries(self, more: int) -> None:
-        old = len(self._ids)
-        new = capacity(old + more, 1024)
-        self._s = self._s._replace(**{name: _resized(getattr(self._s, name), new, 0) for name in _BY_ENTRY})
-        self._ids += [None] * (new - old)
-        self._spare[:0] = range(new - 1, old - 1, -1)
+    def _reserve_entries(self, entries: int) -> None:
+        if entries > len(self._s.status):
+            new = capacity(entries, 1024)
+            self._s = self._s._replace(**{name: resized(getattr(self._s, name), new, 0) for name in _BY_ENTRY})
 
     def _walk(
         self,
@@ -542,19 +472,19 @@ class PendingLabels:
         old = len(self._s.new)
         width = len(self._schema.fields)
         if self._X.shape[1] < width:
-            self._X = _widened(self._X, width, np.nan)
+            self._X = widened(self._X, width, np.nan)
         if rows <= old:
             return
         new = capacity(rows, 64)
-        s = self._s._replace(**{name: _resized(getattr(self._s, name), new, -1) for name in _BY_SLOT})
+        s = self._s._replace(**{name: resized(getattr(self._s, name), new, -1) for name in _BY_SLOT})
         free = int(s.numbers[kernels.FREE_SLOTS])
         s.free[free : free + new - old] = np.arange(new - 1, old - 1, -1)
         s.numbers[kernels.FREE_SLOTS] += new - old
         self._s = s
-        self._X = _resized(self._X, new, np.nan)
-        self._version = _resized(self._version, new, 0)
+        self._X = resized(self._X, new, np.nan)
+        self._version = resized(self._version, new, 0)
         if self._weight is not None:
-            self._weight = _resized(self._weight, new, 1.0)
+            self._weight = resized(self._weight, new, 1.0)
         if self._keys is not None:
             self._keys += [None] * (new - old)
         for made in self._made.values():
@@ -615,7 +545,7 @@ class PendingLabels:
         slots, rows = slots[:count], rows[:count]
         step._slots, step._rows = slots, rows
         X = batch.X[rows]
-        self._X[slots] = X if X.shape[1] == self._X.shape[1] else _widened(X, self._X.shape[1], np.nan)
+        self._X[slots] = X if X.shape[1] == self._X.shape[1] else widened(X, self._X.shape[1], np.nan)
         self._version[slots] = version
         if self._weight is None and batch.weight is not None:
             self._weight = np.ones(len(self._s.new))
@@ -655,7 +585,7 @@ class PendingLabels:
             "counters": self.counters,
             "waiting": {
                 "ids": ids_of(waiting),
-                "X": _widened(self._X[slots], len(self._schema.fields), np.nan),
+                "X": widened(self._X[slots], len(self._schema.fields), np.nan),
                 "weight": np.ones(len(slots)) if self._weight is None else self._weight[slots],
                 "since": s.since[waiting],
                 "number": s.number[slots],
@@ -678,13 +608,12 @@ class PendingLabels:
         StateError
             If the state is damaged; nothing is changed then.
         """
-        saved = _Saved(state, self._schema, self._nominal)
+        saved = SavedLabels(state, self._schema, nominal=self._nominal)
         self._forget()
-        ids = [*saved.ids["waiting"], *saved.ids["early"], *saved.ids["done"]]
-        waits, earlies, n = saved.rows, len(saved.ids["early"]), len(ids)
-        self._extend_entries(n)
-        self._ids[:n], self._entries = ids, dict(zip(ids, range(n), strict=True))
-        self._spare = list(range(len(self._ids) - 1, n - 1, -1))
+        ids = saved.ids
+        waits, earlies, n = saved.rows, len(saved.early_ids), len(ids)
+        self._reserve_entries(n)
+        self._ids, self._entries = ids, dict(zip(ids, range(n), strict=True))
         self._reserve(waits)
         s, waiting, early = self._s, saved.waiting, saved.early
         s.clock[0] = saved.clock
@@ -709,9 +638,9 @@ class PendingLabels:
             self._weight[:waits] = waiting["weight"]
         if saved.keys is not None:
             self._keys = saved.keys + [None] * (len(s.new) - waits)
-        for name, store in self._made.items():
-            if name in saved.predictions:
-                store.restore(saved.predictions[name], len(s.new))
+        self._made = {
+            name: KeptPredictions.restored(saved.predictions.get(name), len(s.new)) for name in self._learners
+        }
 
     def rows(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Rows that wait, the oldest first, to be looked at.
@@ -724,7 +653,7 @@ class PendingLabels:
         """
         entries = kernels.in_order(self._s, WAITING)[:limit]
         slots = self._s.slot[entries]
-        X = _widened(self._X[slots], len(self._schema.fields), np.nan)
+        X = widened(self._X[slots], len(self._schema.fields), np.nan)
         made = {name: store.at(slots) for name, store in self._made.items()}
         found = []
         for i, (entry, slot) in enumerate(zip(entries.tolist(), slots.tolist(), strict=True)):
@@ -744,83 +673,6 @@ class PendingLabels:
 
     def _shown(self, prediction: Any) -> Any:
         return self._schema.decode_label(int(prediction)) if self._nominal else float(prediction)
-
-
-class _Saved:
-    """A state, checked: nothing in it leads a kernel out of its arrays or a learner out of its categories."""
-
-    def __init__(self, state: Any, schema: Schema, nominal: bool) -> None:
-        _check_keys(state, "pending labels", "clock rows width classes counters waiting predictions early done")
-        self.waiting = _check_keys(state["waiting"], "waiting", "ids X weight since number version keys")
-        self.early = _check_keys(state["early"], "early", "ids target since")
-        self.done = _check_keys(state["done"], "done", "ids status")
-        self.ids = {
-            name: ids_from_arrays(part["ids"])
-            for name, part in (("waiting", self.waiting), ("early", self.early), ("done", self.done))
-        }
-        ids = [id for part in self.ids.values() for id in part]
-        if len(set(ids)) < len(ids) or not all(map(_is_id, ids)):
-            raise StateError("pending labels: an id is there twice, or is none")
-        self.rows, d = len(self.ids["waiting"]), len(schema.fields)
-        self.numbers = [_whole(state[name], name) for name in ("rows", "width", "classes")]
-        if self.numbers[1] > d or self.numbers[2] > max(len(schema.classes), 0):
-            raise StateError("pending labels: more fields or classes than the schema has")
-        counters = _check_keys(state["counters"], "counters", " ".join(kernels.COUNTERS))
-        self.counters = [_whole(counters[name], name) for name in kernels.COUNTERS]
-        self.clock = -np.inf if state["clock"] is None else state["clock"]
-        if not isinstance(self.clock, float) or np.isnan(self.clock) or self.clock == np.inf:
-            raise StateError("pending labels: the clock is no time")
-        shapes: dict[str, Any] = {"X": (np.float64, (self.rows, d))}
-        shapes |= dict.fromkeys(("weight", "since"), (np.float64, (self.rows,)))
-        shapes |= dict.fromkeys(("number", "version"), (np.int64, (self.rows,)))
-        _check_arrays(self.waiting, shapes)
-        early = (len(self.ids["early"]),)
-        _check_arrays(self.early, {"target": (np.float64, early), "since": (np.float64, early)})
-        _check_arrays(self.done, {"status": (np.int8, (len(self.ids["done"]),))})
-        shape = schema.shape
-        if (
-            columns.first_bad_code(np.ascontiguousarray(self.waiting["X"]), shape.cardinality, shape.nominal)
-            is not None
-        ):
-            raise StateError("pending labels: a category that the schema does not have")
-        weight, target, status = self.waiting["weight"], self.early["target"], self.done["status"]
-        if not (np.isfinite(weight) & (weight >= 0)).all() or (self.waiting["number"] < 0).any():
-            raise StateError("pending labels: a weight or a number is out of range")
-        if not (_are_codes(target, len(schema.classes)) if nominal else np.isfinite(target)).all():
-            raise StateError("pending labels: an early label is none of the schema's")
-        if not ((status >= kernels.LABELLED) & (status <= kernels.DROPPED)).all():
-            raise StateError("pending labels: an id is done in an unknown way")
-        for since in (self.waiting["since"], self.early["since"]):
-            if np.isnan(since).any() or (since[1:] < since[:-1]).any() or (since > self.clock).any():
-                raise StateError("pending labels: times do not rise to the clock")
-        self.keys: list[Hashable] | None = None
-        if self.waiting["keys"] is not None:
-            self.keys = ids_from_arrays(self.waiting["keys"])
-            if len(self.keys) != self.rows:
-                raise StateError("pending labels: keys and rows differ in number")
-        self.predictions = self._checked(state["predictions"], schema, nominal)
-
-    def _checked(self, saved: Any, schema: Schema, nominal: bool) -> dict[str, _Kept | None]:
-        if not isinstance(saved, list):
-            raise StateError("pending labels: predictions are a list")
-        found: dict[str, _Kept | None] = {}
-        for part in saved:
-            _check_keys(part, "predictions", "learner prediction proba made")
-            name, prediction, proba = part["learner"], part["prediction"], part["proba"]
-            if not isinstance(name, str) or name in found:
-                raise StateError("pending labels: a learner is there twice, or has no name")
-            found[name] = None
-            if prediction is None:
-                continue
-            kind = np.int64 if isinstance(prediction, np.ndarray) and prediction.dtype == np.int64 else np.float64
-            shapes: dict[str, Any] = {"prediction": (kind, (self.rows,)), "made": (np.bool_, (self.rows,))}
-            if proba is not None:
-                shapes["proba"] = (np.float64, (self.rows, len(schema.classes)))
-            _check_arrays(part, shapes)
-            if nominal and (kind != np.int64 or not _are_codes(prediction, len(schema.classes), least=-1).all()):
-                raise StateError(f"pending labels: {name} predicted a class that the schema does not have")
-            found[name] = _Kept(prediction, proba, part["made"])
-        return found
 
 
 _BY_ENTRY = ("status", "older", "newer", "since", "target", "size", "slot")
@@ -846,75 +698,6 @@ def _store(entries: int, slots: int) -> StoreArrays:
     )
 
 
-def _is_id(value: Any) -> bool:
-    """Whether a value can be an id: equal to itself, hashable, and of a kind that a checkpoint holds."""
-    kind = type(value)
-    if kind is tuple:
-        return all(part is None or _is_id(part) for part in value)
-    return kind is str or kind is int or kind is bool or (kind is float and value == value)
-
-
 def _sizes(ids: Iterable[Hashable]) -> list[int]:
     """Bytes of ids; those that are no texts count 8."""
     return [len(id.encode("utf-8", "surrogatepass")) if type(id) is str else 8 for id in ids]
-
-
-def _resized(array: np.ndarray, size: int, fill: Any) -> np.ndarray:
-    larger = np.full((size, *array.shape[1:]), fill, array.dtype)
-    larger[: len(array)] = array
-    return larger
-
-
-def _widened(X: np.ndarray, width: int, fill: float) -> np.ndarray:
-    if X.shape[1] >= width:
-        return X
-    wider = np.full((len(X), width), fill)
-    wider[:, : X.shape[1]] = X
-    return wider
-
-
-def _new(outputs: Outputs | None, late: int, n: int, failed: Collection[int], proba: bool) -> _Kept:
-    """What a learner predicted of a step's new rows."""
-    if outputs is None:
-        return _Kept(np.zeros(n), None, np.zeros(n, bool))
-    made = np.ones(n, bool)
-    made[[row - late for row in failed if row >= late]] = False
-    probabilities = outputs.proba[late:] if proba and outputs.proba is not None else None
-    return _Kept(outputs.prediction[late:], probabilities, made)
-
-
-def _joined(earlier: _Kept, new: _Kept) -> _Kept:
-    """Predictions of the rows of earlier batches, then of new ones; classes that came later had no probability."""
-    if not len(earlier.made):
-        return new
-    prediction = np.concatenate([earlier.prediction.astype(new.prediction.dtype), new.prediction])
-    proba = None
-    if new.proba is not None:
-        proba = np.zeros((len(prediction), new.proba.shape[1]))
-        if earlier.proba is not None:
-            proba[: len(earlier.made), : earlier.proba.shape[1]] = earlier.proba
-        proba[len(earlier.made) :] = new.proba
-    return _Kept(prediction, proba, np.concatenate([earlier.made, new.made]))
-
-
-def _check_keys(value: Any, what: str, names: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or set(value) != set(names.split()):
-        raise StateError(f"{what}: expected the keys {names}")
-    return value
-
-
-def _check_arrays(part: Mapping[str, Any], shapes: Mapping[str, tuple[Any, tuple[int, ...]]]) -> None:
-    for name, (dtype, shape) in shapes.items():
-        array = part[name]
-        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-            raise StateError(f"pending labels: {name} must be {np.dtype(dtype)} {shape}")
-
-
-def _whole(value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < UNBOUNDED:
-        raise StateError(f"pending labels: {name} must be a whole number")
-    return value
-
-
-def _are_codes(values: np.ndarray, classes: int, least: int = 0) -> np.ndarray:
-    return (values >= least) & (values < classes) & (values == np.floor(values))
