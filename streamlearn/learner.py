@@ -142,6 +142,14 @@ class Learner(river.base.Estimator):
         self._live = schema
         self._fit()
 
+    def _share(self, schema: Schema) -> None:
+        """Follow a schema that somebody else lets grow, instead of a copy; they call `_fit` whenever it grew."""
+        if self._live is None:
+            self._bind(schema)
+        else:
+            self._live, self._followed = schema, None
+            self._fit()
+
     # -- many rows ------------------------------------------------------------------------------------------------
 
     def learn_many(self, X: Any, y: Any = None, w: Any = None) -> None:
