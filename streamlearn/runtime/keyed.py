@@ -14,11 +14,14 @@ import pyarrow as pa
 from .. import models
 from ..batch import Batch
 from ..errors import InputError, SchemaError, StateError
-from ..learner import Learner, Outputs, Task, check_schedule
+from ..learner import Learner, Outputs, Task, check_schedule, fitting
 from ..parameters import check_range
 from ..schema import Schema
 from .packing import Packing
 from .segments import Key, Memory, Segments, Store
+
+_SPARE = 1_000
+"""Learners, without arrays, that are kept for the next models to wake."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class KeyedModels:
         self._cold: Store = Memory() if directory is None else Segments(directory)
         self._bounded = directory is None
         self._hot: OrderedDict[Key, _Hot] = OrderedDict()  # the one used longest ago first
+        self._spare: list[Learner] = []
         self._nbytes = 0
         self._unseen = 0  # hot models without a record
         self._forget()
@@ -108,7 +112,8 @@ class KeyedModels:
         SchemaError
             If the batch has no key column, or its schema does not continue that of the batches before.
         InputError
-            If the schedule names a row that is not there; or, without a directory, if there are too many keys.
+            If the schedule names a row that is not there, or the batch does not fit its schema; or, without a
+            directory, if there are too many keys. Nothing was learned then.
         StateError
             If a model that rested can't be read or written; the message names the file.
         """
@@ -116,6 +121,7 @@ class KeyedModels:
             raise SchemaError("one model per key needs a key in every batch: name its column (schema.key)")
         check_schedule(schedule, len(batch))
         self._follow(batch.schema)
+        batch = fitting(batch, self._schema)  # all that a model might refuse is refused here, before any has learned
         parts = _Parts(batch, self.targets(batch), schedule)
         self._check_room(parts)
         outputs = self._blank_model().learner._outputs(len(batch), proba)
@@ -204,12 +210,16 @@ class KeyedModels:
         return self._blank
 
     def _new_model(self) -> _Hot:
-        learner = self.prototype.clone()
+        learner = self._untrained()
         learner._share(self._schema)
         return _Hot(learner, self._schema.version)
 
+    def _untrained(self) -> Learner:
+        """A learner that has learned nothing: one that is done with, if there is any, which is quicker than a clone."""
+        return self._spare.pop() if self._spare else self.prototype.clone()
+
     def _wake(self, key: Key) -> _Hot:
-        learner = self.prototype.clone()
+        learner = self._untrained()
         learner.restore(cast(Packing, self._packing).unpack(self._cold.read(key)))
         learner._share(self._schema)
         return _Hot(learner, self._schema.version, nbytes=learner.nbytes)
@@ -234,6 +244,9 @@ class KeyedModels:
             self._append(key, model)
             del self._hot[key]
             self._nbytes -= model.nbytes
+            if len(self._spare) < _SPARE:
+                model.learner.reset()
+                self._spare.append(model.learner)
 
     def _append(self, key: Key, model: _Hot) -> None:
         """Let the store know what the model learned."""
