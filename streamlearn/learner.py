@@ -131,7 +131,7 @@ class Learner(river.base.Estimator):
             self._fit()
         if schema is not self._live:
             self._followed, self._followed_version = schema, schema.version
-        return _fitting(batch, cast(Schema, self._live))
+        return fitting(batch, cast(Schema, self._live))
 
     def _bind(self, schema: Schema) -> None:
         wanted = {"classification": "nominal", "regression": "numeric"}.get(self.task)
@@ -141,6 +141,14 @@ class Learner(river.base.Estimator):
             )
         self._live = schema
         self._fit()
+
+    def _share(self, schema: Schema) -> None:
+        """Follow a schema that somebody else lets grow, instead of a copy; they call `_fit` whenever it grew."""
+        if self._live is None:
+            self._bind(schema)
+        else:
+            self._live, self._followed = schema, None
+            self._fit()
 
     # -- many rows ------------------------------------------------------------------------------------------------
 
@@ -369,7 +377,7 @@ def check_schedule(schedule: np.ndarray | None, n: int) -> None:
         raise InputError(f"the schedule names rows outside 0 … {n - 1}")
 
 
-def _fitting(batch: Batch, schema: Schema) -> Batch:
+def fitting(batch: Batch, schema: Schema) -> Batch:
     """The batch, made as wide as the schema is by now; refused if it would lead a kernel out of its arrays."""
     n, d = len(batch), len(schema.fields)
     if batch.X.ndim != 2 or batch.X.shape[1] > d or batch.X.dtype != np.float64:
