@@ -91,7 +91,13 @@ RowPolicy = Literal["dead_letter", "skip", "stop"]
 class Keys(BaseModel):
     """Keys of the file: unknown ones are errors, and what is read does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
+    )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
