@@ -623,6 +623,8 @@ def _problem(top: type[BaseModel], details: Any) -> parts.Problem:
         return path, "unknown key; " + (f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
     if details["type"] == "missing":
         return path, "is missing"
+    if details["type"] == "string_pattern_mismatch":
+        return path, f"a name has letters, digits, '.', '_' and '-' only, got {details['input']!r}"
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if details["type"] == "value_error" or is_secret(path[-1] if path else None):
         return path, message

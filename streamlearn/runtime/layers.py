@@ -115,26 +115,30 @@ def from_file(path: Path, environ: Mapping[str, str]) -> Layers:
         If there is no such file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return from_text(path.read_text(encoding="utf-8-sig"), str(path), environ)
     except UnicodeDecodeError as error:
         raise OptionError(f"{path}: not UTF-8: {error}") from None
-    loader = _Loader(text)
+
+
+def from_text(text: str, name: str, environ: Mapping[str, str]) -> Layers:
+    """Settings of a YAML document, which messages call ``name``; raises as `from_file`."""
+    layers = Layers(name=name)
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
-            raise OptionError(f"{path}: expected a mapping of keys, such as name: …")
-        layers = Layers(name=str(path))
+            raise OptionError(f"{name}: expected a mapping of keys, such as name: …")
         _Walk(loader, layers, environ).visit(root, ())
         layers.values = loader.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = "" if mark is None else f":{mark.line + 1}"
         hint = '; inside { } write "${NAME}" in quotes' if "${" in text and "flow" in str(error) else ""
-        raise OptionError(f"{path}{line}: not readable as YAML: {error.problem or error.context}{hint}") from None
-    except yaml.YAMLError as error:
-        raise OptionError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()
+        raise OptionError(f"{name}{line}: not readable as YAML: {error.problem or error.context}{hint}") from None
+    except OptionError:
+        raise
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:  # such as of ``!!int x``
+        raise OptionError(f"{name}: not readable as YAML: {' '.join(str(error).split())}") from None
     return layers
 
 
@@ -191,7 +195,7 @@ def _value(text: str, path: Path_, origin: str) -> Any:
         return text
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         raise OptionError(f"{origin}: not readable as YAML: {' '.join(str(error).split())}") from None
 
 
