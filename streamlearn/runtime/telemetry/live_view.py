@@ -219,7 +219,7 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         seen, status = self.seen, self.seen.status
         if status is None:
-            yield Text("starting …", style="dim")
+            yield Text("starting", style="dim")
             return
         width = options.max_width - 4
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
@@ -230,7 +230,7 @@ class Picture:
         learners = _learners(seen, status, blocks, width)
         lag = _lag(status, blocks, 4 if width < WIDE else 6)
         alarms = _alarms(seen, 4 if width < WIDE else 6)
-        parts: list[RenderableType] = [_heading(seen, status)]
+        parts: list[RenderableType] = [_heading(seen, status, blocks)]
         if width >= WIDE:
             parts += [_side_by_side(flow, safety), learners, _side_by_side(lag, alarms)]
         else:
@@ -238,10 +238,8 @@ class Picture:
         colour = COLOURS[seen.verdict.health]
         yield Panel(
             Group(*(Padding(part, (0, 0, 0 if part is parts[-1] else 1, 0)) for part in parts)),
-            title=Text.assemble((f" {status.pipeline} ", "bold"), (f"worker {status.worker} ", "dim")),
+            title=Text.assemble((status.pipeline, "bold"), (f" worker {status.worker}", "dim")),
             title_align="left",
-            subtitle=Text(f" {status.phase} · {seen.verdict.health} ", style=colour),
-            subtitle_align="right",
             border_style=colour if seen.verdict.health != "ok" else "dim",
             padding=(0, 1),
         )
@@ -250,9 +248,11 @@ class Picture:
 # -- parts of the picture
 
 
-def _heading(seen: Seen, status: Status) -> RenderableType:
+def _heading(seen: Seen, status: Status, blocks: str) -> RenderableType:
     colour = COLOURS[seen.verdict.health]
-    text = Text.assemble(("● ", colour), (f"{status.phase}", "bold"), ("   up ", "dim"), age(seen.now - seen.began))
+    dot = "●" if blocks == BLOCKS else "*"
+    text = Text.assemble((f"{dot} ", colour), (status.phase, "bold"), (f" {seen.verdict.health}", colour))
+    text.append("   up ", "dim").append(age(seen.now - seen.began))
     if status.guarantee:
         text.append("   ").append(status.guarantee, style="cyan")
     if seen.resumed:
@@ -326,7 +326,7 @@ def _lag(status: Status, blocks: str, limit: int) -> Table:
     worst = sorted(status.lag.items(), key=lambda item: -item[1])
     most = max(status.lag.values(), default=0)
     for partition, records in worst[:limit]:
-        bar = blocks[-1] * math.ceil(12 * records / most) if most else ""
+        bar = ("━" if blocks == BLOCKS else "=") * math.ceil(12 * records / most) if most else ""
         table.add_row(partition, f"{records:,}", Text(bar or "caught up", style="yellow" if bar else "dim green"))
     if len(worst) > limit:
         rest = worst[limit:]

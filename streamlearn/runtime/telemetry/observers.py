@@ -18,6 +18,8 @@ from .spans import SpanObserver
 from .webhook import WebhookObserver
 
 KEYS = ("prometheus", "logs", "spans", "webhook", "stall_after")
+OURS = frozenset({"metrics", "pipeline", "worker", "restarts", "webhook", "stall_after", "stream"})
+"""Parameters of observers that no section sets: they come from elsewhere."""
 
 
 def make_observers(
@@ -31,7 +33,7 @@ def make_observers(
         Any of these keys; what is not given, None or False is left out:
 
         ``prometheus``
-            ``host`` and ``port`` of the endpoint, and ``max_series``; True for the defaults.
+            ``host``, ``port`` and ``max_series`` of the endpoint; True for the defaults.
         ``logs``
             ``level`` and ``format``; True for the defaults.
         ``spans``
@@ -84,32 +86,37 @@ def _make(made: list[Observer], wanted: Mapping[str, Any], names: dict[str, Any]
     stall_after = wanted.get("stall_after", STALL_AFTER)
     made.append(Watchdog(stall_after=stall_after))
     if "logs" in wanted:  # first, so that the others' words are written
-        made.append(_called("logs", LogObserver, wanted["logs"], **names))
+        made.append(LogObserver(**_options("logs", wanted["logs"], LogObserver), **names))
     counts: Mapping[str, int] | None = None
     if "webhook" in wanted:
         given = wanted["webhook"]
-        webhook = _called("webhook", WebhookObserver, {"url": given} if isinstance(given, str) else given)
+        given = {"url": given} if isinstance(given, str) else given
+        webhook = WebhookObserver(**_options("webhook", given, WebhookObserver))
         made.append(webhook)
         counts = webhook.counts
     if "prometheus" in wanted:
-        given = {} if wanted["prometheus"] is True else dict(wanted["prometheus"])
-        own = {key: given.pop(key) for key in ("max_series", "restarts") if key in given}
-        metrics = Metrics(**own, **names, stall_after=stall_after, webhook=counts)
+        where = dict(_options("prometheus", wanted["prometheus"], Endpoint, Metrics))
+        bound = {"max_series": where.pop("max_series")} if "max_series" in where else {}
+        metrics = Metrics(**bound, **names, stall_after=stall_after, webhook=counts)
         made.append(metrics)
-        made.append(_called("prometheus", Endpoint, given, metrics=metrics, stall_after=stall_after))
+        made.append(Endpoint(metrics, **where, stall_after=stall_after))
     if "spans" in wanted:
         made.append(SpanObserver(**names))
     if live:
         made.append(LiveView(stall_after=stall_after))
 
 
-def _called(key: str, make: Any, given: Any, **own: Any) -> Any:
-    """Make an observer with the options of a section, whose unknown ones are named."""
+def _options(key: str, given: Any, *makes: Any) -> Mapping[str, Any]:
+    """The options of a section, if ``makes`` take each of them, people may set it, and none is missing."""
     options = {} if given is True else given
     if not isinstance(options, Mapping):
         raise OptionError(f"telemetry.{key} must be a mapping of options, got {given!r}")
-    known = set(inspect.signature(make).parameters) - set(own)
+    parameters = {name: each for make in makes for name, each in inspect.signature(make).parameters.items()}
+    known = {name: each for name, each in parameters.items() if name not in OURS}
     for option in options:
         if option not in known:
             raise registry.unknown_name(f"option of telemetry.{key}", option, known)
-    return make(**options, **own)
+    for name, each in known.items():
+        if each.default is each.empty and name not in options:
+            raise OptionError(f"telemetry.{key} needs the option {name}")
+    return options

@@ -53,7 +53,7 @@ class WebhookObserver(Observer):
         Further tries after the first, 0 or more.
     backoff
         Seconds before the second try.
-    queue
+    capacity
         Alarms that may wait.
     level : "drift" or "warning"
         ``warning`` posts warnings as well as drifts.
@@ -78,19 +78,17 @@ class WebhookObserver(Observer):
         timeout: float = 5.0,
         retries: int = 3,
         backoff: float = 1.0,
-        queue: int = 1000,
+        capacity: int = 1000,
         level: str = "drift",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        parts = urllib.parse.urlsplit(url)
+        parts = _parts_of(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise OptionError(
-                f"webhook: the URL must begin with http:// or https:// and name a host, got {_bare(url)!r}"
-            )
+            raise OptionError("webhook: the URL must begin with http:// or https:// and name a host")
         check_range("timeout", timeout, 0, 600, open_low=True)
         check_range("retries", retries, 0, 100, kind=int)
         check_range("backoff", backoff, 0, 600)
-        check_range("queue", queue, 1, 1_000_000, kind=int)
+        check_range("capacity", capacity, 1, 1_000_000, kind=int)
         check_choice("level", level, LEVELS)
         self._url = url
         self._place = f"{parts.scheme}://{parts.hostname}"
@@ -102,7 +100,7 @@ class WebhookObserver(Observer):
         self._opener = urllib.request.build_opener(_NoRedirection)
         self._log = logging.getLogger("streamlearn")
         self.counts = {"delivered": 0, "failed": 0, "dropped": 0}
-        self._queue = _new_queue(queue)
+        self._queue: queue.Queue[Alarm] = queue.Queue(capacity)
         self._closing = threading.Event()
         self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="streamlearn-webhook", daemon=True)
@@ -177,17 +175,14 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _new_queue(size: int) -> queue.Queue[Alarm]:
-    return queue.Queue(maxsize=size)
+def _parts_of(url: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise OptionError(f"webhook: the URL is malformed: {error}") from None
 
 
 def _asked_for(error: urllib.error.HTTPError) -> float:
     """Seconds that the server asks to wait, where it says so in seconds."""
     text = error.headers.get("Retry-After", "")
     return min(float(text), LONGEST_WAIT) if text.isdecimal() else 0.0
-
-
-def _bare(url: str) -> str:
-    """The URL without what may be secret."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}" if rest else scheme[:40]
