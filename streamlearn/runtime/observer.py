@@ -87,8 +87,11 @@ class Status:
         Records not yet read, by partition.
     last_commit, last_checkpoint_bytes
         Seconds since the last commit (None before the first), and its checkpoint's size.
+    guarantee
+        What the pipeline promises.
     last_turn
-        Seconds since the loop last turned: many of them mean that it is stuck.
+        Seconds since the loop last came around, with records or without: how a loop that hangs is told from one that
+        has nothing to do.
     """
 
     pipeline: str
@@ -105,8 +108,9 @@ class Status:
     lag: dict[str, int]
     last_commit: float | None
     last_checkpoint_bytes: int
-    last_turn: float
     shards: list[ShardStatus]
+    guarantee: str = ""
+    last_turn: float = 0.0
 
     @property
     def ready(self) -> bool:
@@ -138,11 +142,14 @@ class Observer:
     def alarm(self, alarm: Alarm) -> None:
         """A detector reports a drift or a warning."""
 
-    def restored(self, shard: str, checkpoint: str | None, replayed: bool) -> None:
-        """A shard was restored; None if it began afresh."""
+    def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:
+        """A shard was restored, which took so many seconds; None if it began afresh."""
 
     def retrying(self, what: str, error: Exception, wait: float) -> None:
         """Something failed and is tried again after ``wait`` seconds."""
 
     def stopped(self, error: BaseException | None) -> None:
         """The loop ended."""
+
+    def close(self) -> None:
+        """Give back threads and ports, on whichever thread; idempotent, and needed by an observer that never ran."""
