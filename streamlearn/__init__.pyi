@@ -69,3 +69,4 @@ from .unsupervised import AnomalyDetector as AnomalyDetector
 from .unsupervised import Clusterer as Clusterer
 
 __version__: str
+from .runtime.pipeline import Pipeline as Pipeline

@@ -87,12 +87,15 @@ class LiveSource(ABC):
         What logs and metrics call the source.
     bounded : bool
         Whether the stream ends: after `poll` returned nothing and `finished` is true there is nothing more.
+    grouped : bool
+        Whether other workers may have some of the partitions.
     format : str
         The registered format of the records' bytes; ``"table"`` if the source delivers columns.
     """
 
     name: str
     bounded: bool = False
+    grouped: bool = False
     format: str = "json"
 
     @abstractmethod

@@ -83,6 +83,7 @@ class KafkaSource(LiveSource):
         self.bootstrap = bootstrap
         self.topics = topics
         self.group = group
+        self.grouped = group is not None
         self.format = format
         self.start = start
         self.client = client

@@ -216,8 +216,8 @@ def commit_for(plan: Plan, source: LiveSource, outlets: Outlets, worker: str) ->
     loose = [name for name, sink in outlets.sinks.items() if not (sink.transactional or sink.exact)]
     if loose:
         raise OptionError(
-            f"exactly-once: {loose[0]} ({outlets.sinks[loose[0]].name}) can neither take part in a transaction nor take "
-            "outputs back: use a kafka or file sink, or guarantee: at-least-once"
+            f"exactly-once: {loose[0]} ({outlets.sinks[loose[0]].name}) can neither take part in a transaction nor "
+            "take outputs back: use a kafka or file sink, or guarantee: at-least-once"
         )
     return Transactional(source, outlets) if outlets.transactional else Flushed(source, outlets)
 

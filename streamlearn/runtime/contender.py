@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from ..adapters import AdaptedLearner
+from ..adapters import AdaptedLearner, FunctionLearner
 from ..batch import Batch
 from ..detector import Detector
 from ..errors import InputError, StateError
@@ -67,16 +67,18 @@ class Contender:
         """Names the model that predicts: the learner, and how often it was exchanged."""
         return f"{self.label}/{self.generation}"
 
-    def bind(self, schema: Schema) -> None:
-        """The shard's schema is known: metrics may depend on declared classes."""
-        if self.task not in SUPERVISED or self.metrics is not None:
+    def bind(self, schema: Schema, n_classes: int | None = None) -> None:
+        """The shard's schema is known: metrics depend on the classes that it had at the beginning."""
+        if self.task not in SUPERVISED:
             return
         settings: dict[str, Any] = {"metrics": self._wanted, "window": self._plan.window, "every": NO_CURVE}
         if self.task == "regression":
             self.metrics = RegressionMetrics(**settings)
         else:
             self.metrics = ClassificationMetrics(
-                **settings, declared=schema.classes_declared, n_classes=len(schema.classes)
+                **settings,
+                declared=schema.classes_declared,
+                n_classes=len(schema.classes) if n_classes is None else n_classes,
             )
 
     def process(self, batch: Batch, schedule: np.ndarray | None, *, proba: bool) -> tuple[Outputs, dict[int, str]]:
@@ -156,6 +158,11 @@ class Contender:
         """The metrics over the window."""
         return {} if self.metrics is None else self.metrics.values("window")
 
+    def collect(self, kept: Sequence[Mapping[str, Any]]) -> None:
+        """Remove files of models by key that no kept state names."""
+        if isinstance(self.learner, KeyedModels):
+            self.learner.collect(kept)
+
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
@@ -180,11 +187,12 @@ class Contender:
 
     def restore(self, state: Mapping[str, Any], schema: Schema) -> None:
         """Continue from what `state` gave."""
-        self.bind(schema)
+        saved = state["metrics"]
+        self.bind(schema, None if saved is None else saved["parameters"].get("n_classes"))
         self._restore_learner(state["learner"])
         self.generation = int(state["generation"])
-        if self.metrics is not None and state["metrics"] is not None:
-            self.metrics.restore(state["metrics"])
+        if self.metrics is not None and saved is not None:
+            self.metrics.restore(saved)
         if len(state["detectors"]) == len(self.detectors):
             for detector, saved in zip(self.detectors, state["detectors"], strict=True):
                 detector.restore(saved)
@@ -194,17 +202,17 @@ class Contender:
         if not self._foreign:
             return self.learner.state()
         learner = cast(AdaptedLearner, self.learner)
-        if self.label not in self._plan.pickled:
+        if not self._plan.pickle or isinstance(learner, FunctionLearner):
             return learner.state()  # raises, and says why
         return {"pickle": np.frombuffer(pickle.dumps(learner), np.uint8)}
 
     def _restore_learner(self, state: Mapping[str, Any]) -> None:
         if "pickle" not in state:
             self.learner.restore(state)
-        elif self.label in self._plan.pickled:
+        elif self._plan.pickle:
             self.learner = pickle.loads(state["pickle"].tobytes())
         else:
             raise StateError(
-                f"the checkpoint holds {self.label} as a pickle, which runs code when it is read: say pickle: true for "
-                "this learner if you trust the checkpoint directory"
+                f"the checkpoint holds {self.label} as a pickle, which runs code when it is read: say checkpoint: "
+                "{pickle: true} if you trust the checkpoint directory"
             )

@@ -272,6 +272,13 @@ class Merge:
         for partition in partitions:
             self._places.pop(partition, None)
 
+    def rewind(self, partition: str) -> None:
+        """Forget what waits of a partition of labels, and expect it again from its `position` on."""
+        self._labels.drop([partition])
+        self._labels.latest = self._labels.waiting[-1][1][-1] if self._labels.waiting else self._labels.reached
+        place = self._places.setdefault(partition, _Place())
+        place.skip = place.after
+
     # -- state ------------------------------------------------------------------------------------------------------
 
     def position(self, partition: str) -> Any | None:

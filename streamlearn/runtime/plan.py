@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..detector import Detector
-from ..format import Roles
+from ..format import Format, Roles
 from ..learner import Learner
 from ..live import Guarantee, LiveSource
 from ..sink import Sink
@@ -69,9 +69,10 @@ class Plan:
     source: Callable[[], LiveSource]
     learners: Mapping[str, Learner]
     roles: Roles
+    format: Callable[[str, Literal["source", "labels"]], Format]
     sinks: Sequence[Callable[[], Sink]] = ()
     dead_letter: Callable[[], Sink] | None = None
-    alarms: Callable[[], Sink] | None = None
+    alarms: Sequence[Callable[[], Sink]] = ()
     labels: LabelPlan | None = None
     errors: ErrorPlan = field(default_factory=ErrorPlan)
     detectors: Sequence[Detector] = ()
@@ -79,7 +80,7 @@ class Plan:
     window: int = 1000
     scope: Scope = "partition"
     max_hot: int = 10_000
-    pickled: frozenset[str] = frozenset()
+    pickle: bool = False
     infer_rows: int = 1000
     probabilities: bool = True
     guarantee: Guarantee = "at-least-once"
@@ -92,6 +93,7 @@ class Plan:
     batch_wait: float = 0.01
     stop_rows: int | None = None
     stop_idle: float | None = None
+    stop_at_end: bool = True
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
 
     @property

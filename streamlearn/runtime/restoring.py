@@ -73,9 +73,9 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
         followed = [id for id in lineage.ids() if _follows(lineage, id)]
         if followed:
             raise StateError(
-                f"{shard.name}: there are committed checkpoints ({followed[0]}), but the consumer group has no offsets: "
-                "they have expired, or the group's name was changed. Going on would repeat predictions. Restore the "
-                "group's offsets, or start anew with --fresh"
+                f"{shard.name}: there are committed checkpoints ({followed[0]}), but the consumer group has no "
+                "offsets: they have expired, or the group's name was changed. Going on would repeat predictions. Restore the "
+                "group's offsets, or begin anew in another checkpoint directory"
             )
         return Beginning(None, {})
     positions = {partition: mark.position for partition, mark in committed.items()}
@@ -98,6 +98,7 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
                     shard.name, wanted, error)  # fmt: skip
         return _older(shard, lineage, wanted, positions, on_missing)
     shard.restore(checkpoint)
+    lineage.discard_after(checkpoint.id)  # prepared, and never committed
     return Beginning(checkpoint, positions)
 
 
@@ -127,13 +128,13 @@ def _missing(shard: Shard, name: str, on_missing: str) -> None:
         Unless the pipeline says to begin afresh.
     """
     said = (
-        f"{shard.name}: the committed offset names a checkpoint ({name}) that is not in the checkpoint directory, or is "
-        "damaged with all before it"
+        f"{shard.name}: the committed offset names a checkpoint ({name}) that is not in the checkpoint directory, or "
+        "is damaged with all before it"
     )
     if on_missing != "fresh":
         raise StateError(
             f"{said}: bring the directory back (workers on several machines need a shared one), or say "
-            "checkpoint: {on_missing: fresh} to go on from the offset with an empty model"
+            "checkpoint: {on_missing: fresh} (--fresh) to go on from the offset with an empty model"
         )
     log.warning("%s: going on with an empty model, as on_missing says", said)
 

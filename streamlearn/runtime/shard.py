@@ -19,19 +19,20 @@ from ..records import Records, Rejected
 from ..schema import Schema
 from .checkpoints import Checkpoint, CheckpointId, Lineage, Written
 from .contender import Contender
+from .merge import Merge, Turn
 from .observer import Alarm, ShardStatus, Stage
-from .outputs import DeadLetters, Predictions
+from .outputs import Answers, DeadLetters, Predictions
+from .pending import LabelStep, PendingLabels
 from .plan import Plan
-
-LEVELS = {1: "warning", 2: "drift"}
 
 
 @dataclass(slots=True)
 class Done:
     """What came of some records: outputs to be written, and what observers are told."""
 
+    records: Records | None = None
     predictions: Predictions | None = None
-    dead: DeadLetters | None = None
+    dead: list[DeadLetters] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     rejected: list[tuple[str, Stage, str]] = field(default_factory=list)
     silent: bool = False
@@ -54,8 +55,8 @@ class Shard:
         Names the shard's outputs and its checkpoints.
     plan
         The recipe.
-    format
-        Decodes its records.
+    format, label_format
+        Decode its records, and those of its labels where they have a source of their own.
     lineage
         Its checkpoints; None where nothing is kept.
     number
@@ -63,7 +64,13 @@ class Shard:
     """
 
     def __init__(
-        self, name: str, plan: Plan, format: Format, lineage: Lineage | None, number: int | None = None
+        self,
+        name: str,
+        plan: Plan,
+        format: Format,
+        lineage: Lineage | None,
+        number: int | None = None,
+        label_format: Format | None = None,
     ) -> None:
         self.name = name
         self.lineage = lineage
@@ -74,33 +81,37 @@ class Shard:
         self.written: Written | None = None
         self.rows = self.labelled = self.rejected = 0
         self.dirty = False
-        self._plan, self._format, self._number = plan, format, number
+        self._plan, self._format, self.number = plan, format, number
         self._first: list[Records] = []  # kept until there are enough to infer the schema from
+        self._label_format = label_format
+        self._pending: PendingLabels | None = None
+        self.merge = None if plan.labels is None else Merge()
         self._previous: CheckpointId | None = None
+        self._keyed: dict[CheckpointId, dict[str, Any]] = {}  # of each checkpoint, what its models by key need
         directory = None if lineage is None else lineage.directory
         self.contenders = [Contender(label, learner, plan, directory) for label, learner in plan.learners.items()]
 
     # -- records ----------------------------------------------------------------------------------------------------
 
     def take(self, records: Records, *, caught_up: bool) -> list[Done]:
-        """Predict and learn records, in order.
+        """Predict and learn events, in order; where labels have a source of their own, they wait for `advance`.
 
         Without a schema, records are held back until there are enough to infer one from, or no more for now: so what is
         inferred from a stream that is already there does not depend on how it is polled.
         """
         if self.schema is not None:
-            return self._process_split(records)
+            return self._take(records)
         self._first.append(records)
-        if sum(map(len, self._first)) < self._plan.infer_rows and not caught_up:
+        if self.held < self._plan.infer_rows and not caught_up:
             return []
         return self.settle()
 
     def settle(self) -> list[Done]:
-        """Infer the schema from the records that are held back, and process them."""
+        """Infer the schema from the records that are held back, and take them."""
         held, self._first = self._first, []
         if not self._infer(Records.joined(held)):
             return [self._refuse_all(part) for part in held]
-        return [done for part in held for done in self._process_split(part)]
+        return [done for part in held for done in self._take(part)]
 
     @property
     def held(self) -> int:
@@ -121,78 +132,204 @@ class Shard:
         self.schema = schema
         for contender in self.contenders:
             contender.bind(schema)
+        labels = self._plan.labels
+        if labels is not None:
+            self._pending = PendingLabels(
+                schema,
+                task=self.contenders[0].task,
+                learners=[contender.label for contender in self.contenders],
+                ttl=labels.ttl,
+                default=labels.default,
+                max_rows=labels.max_rows,
+                max_early=labels.max_early,
+                proba=any(contender.needs_proba for contender in self.contenders),
+            )
 
-    def _process_split(self, records: Records) -> list[Done]:
-        """Process records; those whose outputs were committed by an earlier life apart from the others."""
+    def _take(self, records: Records) -> list[Done]:
+        parts = self._split(records)
+        if self.merge is None:
+            return [self._process(part) for part in parts]
+        for part in parts:
+            self.merge.push_events(part)
+        return []
+
+    def advance(self, *, events_caught_up: bool, labels_caught_up: bool) -> list[Done]:
+        """Process events and labels in their common order, as far as it is known."""
+        if self.merge is None or self.schema is None:
+            return []
+        turns = self.merge.take(events_caught_up=events_caught_up and not self.held, labels_caught_up=labels_caught_up)
+        return [self._process(turn.events, turn) for turn in turns]
+
+    def _split(self, records: Records) -> list[Records]:
+        """Cut where the outputs of an earlier life end: what it committed is not written again."""
+        until = self.silent_until.get(records.partition)
+        known = 0 if until is None else int(np.searchsorted(records.offsets, until))
+        if not 0 < known < len(records):
+            return [records]
+        return [records.slice(0, known), records.slice(known, len(records))]
+
+    def _is_silent(self, records: Records | None) -> bool:
+        if not self.silent_until:
+            return False
+        if records is None:  # labels only, which belong to the events before them
+            return True
         until = self.silent_until.get(records.partition)
         if until is None:
-            return [self._process(records)]
-        known = int(np.searchsorted(records.offsets, until))
-        if known == len(records):
-            done = self._process(records)
-            done.silent = True
-            return [done]
+            return False
+        if records.offsets[0] < until:
+            return True
         del self.silent_until[records.partition]
-        if known == 0:
-            return [self._process(records)]
-        done = self._process(records.slice(0, known))
-        done.silent = True
-        return [done, self._process(records.slice(known, len(records)))]
+        return False
 
-    def _process(self, records: Records) -> Done:
+    def _process(self, records: Records | None, turn: Turn | None = None) -> Done:
         assert self.schema is not None
-        done = Done()
+        done = Done(records, silent=self._is_silent(records))
         started = time.perf_counter()
-        decoded = self._format.decode(records, self.schema, self._plan.roles)
-        failed: list[tuple[Rejected, Stage]] = [(rejected, "decode") for rejected in decoded.rejected]
+        if records is None:
+            rows, batch, failed = np.zeros(0, np.int64), self.schema.encode([]), []
+        else:
+            decoded = self._format.decode(records, self.schema, self._plan.roles)
+            rows, batch = decoded.rows, decoded.batch
+            failed = [(rejected, "decode") for rejected in decoded.rejected]
         done.decode = time.perf_counter() - started
-        if len(decoded.rows):
-            self._predict(decoded.batch, decoded.rows, records, failed, done)
+        failed += self._predict(batch, rows, records, turn, done)
+        if records is not None:
+            self._set_aside(records, failed, done)
+            self.positions[records.partition] = records.next
         done.process = time.perf_counter() - started - done.decode
-        self._set_aside(records, failed, done)
-        self.positions[records.partition] = records.next
         self.dirty = True
         return done
 
     def _predict(
-        self,
-        batch: Batch,
-        rows: np.ndarray,
-        records: Records,
-        failed: list[tuple[Rejected, Stage]],
-        done: Done,
-    ) -> None:
-        """Test then train all contenders on rows whose labels are in the records."""
-        ids = records.ids(rows)
-        made: dict[str, Outputs] = {}
-        missed: dict[int, str] = {}
+        self, batch: Batch, rows: np.ndarray, records: Records | None, turn: Turn | None, done: Done
+    ) -> list[tuple[Rejected, Stage]]:
+        """Let all contenders predict the rows, and learn those whose labels are there; the records that failed."""
+        ids = [] if records is None else records.ids(rows)
+        step = None if turn is None else self._step(batch, rows, ids, records, turn, done)
+        whole, schedule, late = (batch, None, 0) if step is None else (step.batch, step.schedule, step.late)
+        if not len(whole):
+            return []
+        outputs: dict[str, Outputs] = {}
+        missed: dict[str, dict[int, str]] = {}
         for place, contender in enumerate(self.contenders):
             proba = contender.needs_proba or (place == 0 and self._plan.probabilities)
-            outputs, failures = contender.process(batch, None, proba=proba)
-            targets = contender.targets(batch)
-            if failures:
-                missed |= failures
-                if place == 0:
-                    failed += [(Rejected(int(rows[row]), reason), "process") for row, reason in failures.items()]
+            outputs[contender.label], missed[contender.label] = contender.process(whole, schedule, proba=proba)
+        if step is None:
+            self._measure(batch, ids, outputs, missed, done)
+        else:
+            self._measure_step(step, outputs, missed, done)
+        self.rows += len(ids)
+        self.labelled += done.labels
+        done.rows = len(ids)
+        failed = {row - late: why for row, why in missed[self.contenders[0].label].items() if row >= late}
+        if records is not None:
+            good = np.array([row for row in range(len(ids)) if row not in failed], np.int64) if failed else None
+            done.predictions = self._predictions(batch, records, rows, ids, outputs, late, good)
+        return [(Rejected(int(rows[row]), why), "process") for row, why in failed.items()]
+
+    def _measure(
+        self,
+        batch: Batch,
+        ids: Sequence[str],
+        outputs: Mapping[str, Outputs],
+        missed: Mapping[str, Mapping[int, str]],
+        done: Done,
+    ) -> None:
+        """Measure predictions whose labels are in the records."""
+        for place, contender in enumerate(self.contenders):
+            targets = contender.learner.targets(batch)
+            if missed[contender.label]:
                 targets = targets.copy()
-                targets[list(failures)] = -1 if targets.dtype == np.int64 else np.nan
-            made[contender.label] = outputs
-            raised = contender.measure(targets, outputs.prediction, batch.weight, outputs.proba)
-            done.alarms += [self._alarm(contender, *said, ids, batch) for said in raised]
+                targets[list(missed[contender.label])] = -1 if targets.dtype == np.int64 else np.nan
+            made = outputs[contender.label]
+            raised = contender.measure(targets, made.prediction, batch.weight, made.proba)
+            times = batch.event_time
+            done.alarms += [
+                self._alarm(contender, detector, level, ids[row], row, None if times is None else float(times[row]))
+                for detector, level, row in raised
+            ]
             if place == 0:
                 done.labels = int(np.count_nonzero(targets >= 0 if targets.dtype == np.int64 else ~np.isnan(targets)))
-        self.labelled += done.labels
-        self.rows += len(ids)
-        done.rows = len(ids)
-        champion = self.contenders[0]
-        bad = {rejected.row for rejected, stage in failed if stage == "process"}
-        keep = None if not bad else np.flatnonzero(~np.isin(rows, list(bad)))
-        done.predictions = Predictions.of(
-            records, rows, batch, ids, champion=champion, outputs=made, number=self._number, keep=keep
+
+    def _measure_step(
+        self,
+        step: LabelStep,
+        outputs: Mapping[str, Outputs],
+        missed: Mapping[str, Mapping[int, str]],
+        done: Done,
+    ) -> None:
+        """Measure predictions as they were made, in the order in which their labels came."""
+        assert self._pending is not None
+        measured = self._pending.keep(step, outputs, missed)
+        done.labels = len(step.targets)
+        for contender in self.contenders:
+            part = measured[contender.label]
+            raised = contender.measure(part.targets, part.prediction, part.weight, part.proba)
+            done.alarms += [
+                self._alarm(contender, detector, level, str(step.ids[part.places[row]]), row, None)
+                for detector, level, row in raised
+            ]
+
+    def _step(
+        self, batch: Batch, rows: np.ndarray, ids: Sequence[str], records: Records | None, turn: Turn, done: Done
+    ) -> LabelStep:
+        """Find the predictions for which labels came; a label that is none is set aside."""
+        labels = self._plan.labels
+        assert labels is not None
+        assert self._pending is not None
+        assert self._label_format is not None
+        documents = [self._label_format.documents(part) for part in turn.labels]
+        arrivals, places, rejected = turn.arrivals(documents, rows, labels.key, labels.label)
+        names = ids if batch.id is None else batch.id.to_pylist()
+        times = None if records is None or records.times is None else records.times[rows]
+        step = self._pending.take(batch, names, arrivals, times=times)
+        failed = [*rejected, *((places[r.row][0], Rejected(places[r.row][1], r.reason)) for r in step.rejected)]
+        for part, bad in sorted(failed, key=lambda pair: (pair[0], pair[1].row)):
+            self._set_aside(turn.labels[part], [(bad, "label")], done)
+        return step
+
+    def _predictions(
+        self,
+        batch: Batch,
+        records: Records,
+        rows: np.ndarray,
+        ids: list[str],
+        outputs: Mapping[str, Outputs],
+        late: int,
+        good: np.ndarray | None,
+    ) -> Predictions:
+        """What is written of the rows: those that the champion could predict."""
+        assert self.schema is not None
+
+        def new(values: Any) -> Any:
+            return None if values is None else values[late:] if good is None else values[late:][good]
+
+        def own(values: Any) -> Any:
+            return values if values is None or good is None else values.take(good)
+
+        def answers(label: str, *, proba: bool) -> Answers:
+            made = outputs[label]
+            return Answers(new(made.prediction), new(made.proba) if proba else None)
+
+        champion, *shadows = self.contenders
+        classified = champion.task == "classification"
+        keys = records.keys
+        return Predictions(
+            prediction_id=ids if good is None else [ids[row] for row in good],
+            champion=answers(champion.label, proba=self._plan.probabilities),
+            classes=list(self.schema.classes) if classified else None,
+            otherwise=self.schema.classes[0] if classified and self.schema.classes_declared else None,
+            id=own(batch.id),
+            event_time=own(batch.event_time),
+            key=own(batch.key),
+            model_version=champion.version,
+            shadows={shadow.label: answers(shadow.label, proba=False) for shadow in shadows},
+            record_keys=None if keys is None else [keys[row] for row in (rows if good is None else rows[good])],
+            number=self.number,
         )
 
     def _alarm(
-        self, contender: Contender, detector: str, level: int, row: int, ids: Sequence[str], batch: Batch
+        self, contender: Contender, detector: str, level: int, record: str, row: int, when: float | None
     ) -> Alarm:
         return Alarm(
             pipeline=self._plan.name,
@@ -200,14 +337,14 @@ class Shard:
             learner=contender.label,
             detector=detector,
             level="drift" if level == 2 else "warning",
-            record=ids[row],
-            row=self.rows + row,
-            event_time=None if batch.event_time is None else float(batch.event_time[row]),
+            record=record,
+            row=self.labelled + row,
+            event_time=when,
         )
 
     def _set_aside(self, records: Records, failed: list[tuple[Rejected, Stage]], done: Done) -> None:
         """Do with failed records what the policy says."""
-        letters: list[tuple[int, Stage, str]] = []
+        letters: dict[Stage, list[Rejected]] = {}
         for rejected, stage in sorted(failed, key=lambda pair: pair[0].row):
             record = records.id(rejected.row)
             done.rejected.append((record, stage, rejected.reason))
@@ -216,14 +353,16 @@ class Shard:
             if policy == "stop" or (ask is not None and not ask(stage, record, rejected.reason)):
                 raise Stop(f"{record}: {stage}: {rejected.reason}")
             if policy == "dead_letter":
-                letters.append((rejected.row, stage, rejected.reason))
+                letters.setdefault(stage, []).append(rejected)
         self.rejected += len(failed)
-        if letters:
-            done.dead = DeadLetters.of(records, letters, pipeline=self._plan.name)
+        done.dead += [
+            DeadLetters.of(self._plan.name, stage, records, rejected, self.number)
+            for stage, rejected in letters.items()
+        ]
 
     def _refuse_all(self, records: Records) -> Done:
         """Records of which not one can be read, so that there is no schema yet."""
-        done = Done()
+        done = Done(records)
         failed: list[tuple[Rejected, Stage]] = [
             (Rejected(row, document), "decode")
             for row, document in enumerate(self._format.documents(records))
@@ -240,7 +379,9 @@ class Shard:
         """Write what changed since the last checkpoint; that one's name if nothing did."""
         if self.lineage is None or not self.dirty:
             return self.written
-        written = self.lineage.write(self.content(sinks), note={})
+        content = self.content(sinks)
+        written = self.lineage.write(content)
+        self._keyed[written.id] = keyed_states(content)
         self._previous, self.written = (None if self.written is None else self.written.id), written
         self.dirty = False
         return written
@@ -249,6 +390,14 @@ class Shard:
         """Remove checkpoints that no committed position can name any more."""
         if self.lineage is not None and self.written is not None:
             self.lineage.prune(named={self.written.id, *([] if self._previous is None else [self._previous])})
+            self._collect(self.lineage.ids())
+
+    def _collect(self, ids: Sequence[CheckpointId]) -> None:
+        """Remove the files of models by key that no checkpoint names, once all that are left are known."""
+        self._keyed = {id: states for id, states in self._keyed.items() if id in ids}
+        if len(self._keyed) == len(ids):
+            for contender in self.contenders:
+                contender.collect([states[contender.label] for states in self._keyed.values()])
 
     def content(self, sinks: Mapping[str, object]) -> dict[str, Any]:
         """Everything that the shard needs to go on bit for bit, and beside it what people want to know of it."""
@@ -269,6 +418,8 @@ class Shard:
             },
             "schema": None if self.schema is None else self.schema.to_dict(),
             "contenders": {contender.label: contender.state() for contender in self.contenders},
+            "pending": None if self._pending is None else self._pending.state(),
+            "merge": None if self.merge is None else self.merge.state(),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -292,6 +443,11 @@ class Shard:
             for contender in self.contenders:
                 if contender.label in content["contenders"]:  # a shadow that is new begins here
                     contender.restore(content["contenders"][contender.label], self.schema)
+            if self._pending is not None and content["pending"] is not None:
+                self._pending.restore(content["pending"])
+        if self.merge is not None and content["merge"] is not None:
+            self.merge.restore(content["merge"])
+        self._keyed[checkpoint.id] = keyed_states(content)
         self.written = Written(checkpoint.id, checkpoint.digest, 0, 0.0)
 
     def status(self) -> ShardStatus:
@@ -301,11 +457,16 @@ class Shard:
             partitions=sorted(self.positions),
             rows=self.rows,
             labelled=self.labelled,
-            waiting=0,
+            waiting=0 if self._pending is None else self._pending.waiting,
             checkpoint=None if self.written is None else str(self.written.id),
             metrics={contender.label: contender.windowed() for contender in self.contenders},
             model_bytes={contender.label: contender.learner.nbytes for contender in self.contenders},
         )
+
+
+def keyed_states(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The learners' states in a checkpoint's content, by label."""
+    return {label: state["learner"] for label, state in content["contenders"].items()}
 
 
 def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -326,5 +487,5 @@ def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         if before != now:
             raise StateError(
                 f"the checkpoint was made with {key}: {before!r}, but the pipeline now says {now!r}: undo the change, "
-                "give the pipeline another name or checkpoint directory, or start anew with --fresh"
+                "or begin anew in another checkpoint directory"
             )

@@ -18,12 +18,12 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
-from .. import registry
-from ..errors import CheckpointError, FencedError, SinkError, SourceError, UncertainError
+from ..errors import CheckpointError, FencedError, OptionError, SinkError, SourceError, UncertainError
 from ..format import Format
 from ..live import LiveSource, Mark
 from ..live import Worker as Identity
@@ -37,7 +37,7 @@ from .observer import BatchDone, CommitDone, Health, Observer, Phase, ShardStatu
 from .outputs import Alarms
 from .plan import Plan
 from .restoring import begin_ahead, begin_flushed, begin_transactional
-from .shard import Done, Shard
+from .shard import Done, Shard, refuse_changes
 
 log = logging.getLogger("streamlearn")
 
@@ -58,12 +58,10 @@ class Worker:
         The worker's name: the same after a restart, and unique among the pipeline's workers.
     observers
         Told what happens.
-    fresh
-        Whether to begin anew, whatever checkpoints and committed positions say.
     """
 
-    def __init__(self, plan: Plan, name: str = "0", observers: Iterable[Observer] = (), *, fresh: bool = False) -> None:
-        self._plan, self._name, self._fresh = plan, name, fresh
+    def __init__(self, plan: Plan, name: str = "0", observers: Iterable[Observer] = ()) -> None:
+        self._plan, self._name = plan, name
         self._observers = list(observers)
         self._stop = threading.Event()
         self._phase: Phase = "starting"
@@ -110,7 +108,8 @@ class Worker:
         self._phase = "starting"
         incarnation = Incarnation(self)
         try:
-            incarnation.open()
+            incarnation.connect()
+            incarnation.begin()
             self._phase, self._message = "running", ""
             while not self._stop.is_set() and incarnation.turn():
                 self._last_turn = time.monotonic()
@@ -162,6 +161,7 @@ class Worker:
             last_checkpoint_bytes=self._last_bytes,
             last_turn=time.monotonic() - self._last_turn,
             shards=self._shard_status,
+            guarantee=self._plan.guarantee,
         )
 
     def _health(self) -> Health:
@@ -176,18 +176,22 @@ class Incarnation:
     def __init__(self, worker: Worker) -> None:
         self._worker, self._plan = worker, worker._plan
         plan = self._plan
-        self._identity = Identity(plan.name, worker._name, plan.guarantee, plan.every, {}, log)
+        self._identity = Identity(plan.name, worker._name, plan.guarantee, plan.every, shared={}, log=log)
         self._store = None if plan.directory is None else CheckpointStore(plan.directory, keep=plan.keep)
         self._source: LiveSource = plan.source()
-        self._format: Format = registry.load("formats", self._source.format)()
+        self._format: Format = plan.format(self._source.format, "source")
+        self._labels: LiveSource | None = None if plan.labels is None else plan.labels.source()
+        self._label_format = None if self._labels is None else plan.format(self._labels.format, "labels")
         sinks: dict[str, Sink] = {f"sink.{i}": make() for i, make in enumerate(plan.sinks)}
-        for role, maker in (("dead_letter", plan.dead_letter), ("alarms", plan.alarms)):
-            if maker is not None:
-                sinks[role] = maker()
+        sinks |= {f"alarms.{i}": make() for i, make in enumerate(plan.alarms)}
+        if plan.dead_letter is not None:
+            sinks["dead_letter"] = plan.dead_letter()
         self._outlets = Outlets(sinks)
         self._commit: Commit | None = None
         self._shards: dict[str, Shard] = {}
         self._owner: dict[str, Shard] = {}
+        self._label_partitions: dict[str, list[str]] = {}
+        self._paused: set[str] = set()
         self._failure: BaseException | None = None
         self._due = 0.0
         self._uncommitted = 0
@@ -196,12 +200,19 @@ class Incarnation:
 
     # -- life -----------------------------------------------------------------------------------------------------
 
-    def open(self) -> None:
-        """Connect; the sinks first, so that a predecessor's transaction is settled before positions are asked for."""
-        for sink in self._outlets.sinks.values():
-            sink.open(self._identity)
+    def connect(self) -> None:
+        """Connect. A predecessor's transaction is settled when the sinks are open, before positions are asked for."""
         self._source.open(self._identity)
+        single = not self._source.grouped and len(self._source.partitions()) == 1
+        for sink in self._outlets.sinks.values():
+            sink.open(replace(self._identity, single=single))
+        if self._labels is not None:
+            self._labels.open(self._identity)
+            self._check_pairs(self._labels)
         self._commit = commit_for(self._plan, self._source, self._outlets, self._worker._name)
+
+    def begin(self) -> None:
+        """Take part."""
         self._source.subscribe(self)
         self._due = time.monotonic() + self._plan.every
 
@@ -217,6 +228,8 @@ class Incarnation:
         for records in polled:
             self._take(records)
         self._settle_held()
+        if self._labels is not None:
+            self._merge(self._labels)
         now = time.monotonic()
         if now >= self._due:
             self.commit("interval")
@@ -228,7 +241,17 @@ class Incarnation:
             return False
         if plan.stop_idle is not None and now - self._progress >= plan.stop_idle:
             return False
-        return bool(polled) or not self._source.finished
+        return bool(polled) or not self._finished()
+
+    def _finished(self) -> bool:
+        """Whether nothing more will come."""
+        if (
+            not self._plan.stop_at_end
+            or not self._source.finished
+            or any(shard.held for shard in self._shards.values())
+        ):
+            return False
+        return self._labels is None or self._labels.finished
 
     def _patience(self) -> float:
         """How long a poll may wait: to fill a batch, or, if nothing comes, until something else is due."""
@@ -248,7 +271,7 @@ class Incarnation:
             self._release(list(self._shards), lost=True)
 
     def close(self) -> None:
-        for close in (self._source.close, self._outlets.close):
+        for close in (self._source.close, *([] if self._labels is None else [self._labels.close]), self._outlets.close):
             try:
                 close()
             except Exception:
@@ -263,7 +286,41 @@ class Incarnation:
         if caught_up is None:
             caught_up = shard.schema is None and not self._source.lag().get(records.partition, 0)
         for done in shard.take(records, caught_up=caught_up):
-            self._write(shard, done, records)
+            self._write(shard, done)
+
+    def _merge(self, labels: LiveSource) -> None:
+        """Poll labels, and process events and labels in their common order.
+
+        Where one side has enough for now, the other is waited for: its source is paused.
+        """
+        for records in labels.poll(self._plan.batch_rows, 0.0):
+            self._progress = time.monotonic()
+            for shard in self._shards.values():
+                if records.partition in self._label_partitions.get(shard.name, ()):
+                    assert shard.merge is not None
+                    shard.merge.push_labels(records)
+        lag, label_lag = self._source.lag(), labels.lag()
+        for shard in list(self._shards.values()):
+            assert shard.merge is not None
+            events = [partition for partition, owner in self._owner.items() if owner is shard]
+            own = self._label_partitions.get(shard.name, [])
+            turn = shard.advance(
+                events_caught_up=not any(lag.get(partition, 0) for partition in events),
+                labels_caught_up=not any(label_lag.get(partition, 0) for partition in own),
+            )
+            for done in turn:
+                self._write(shard, done)
+            self._throttle(self._source, events, wanted=shard.merge.wants_events)
+            self._throttle(labels, own, wanted=shard.merge.wants_labels)
+
+    def _throttle(self, source: LiveSource, partitions: list[str], *, wanted: bool) -> None:
+        paused = [partition for partition in partitions if partition in self._paused]
+        if wanted and paused:
+            source.resume(paused)
+            self._paused.difference_update(paused)
+        elif not wanted and len(paused) < len(partitions):
+            source.pause(partitions)
+            self._paused.update(partitions)
 
     def _settle_held(self) -> None:
         """Records held back for want of a schema need not wait for more where there are none."""
@@ -274,18 +331,18 @@ class Incarnation:
         for shard in waiting:
             if not any(lag.get(partition, 0) for partition, owner in self._owner.items() if owner is shard):
                 for done in shard.settle():
-                    self._write(shard, done, None)
+                    self._write(shard, done)
 
-    def _write(self, shard: Shard, done: Done, records: Records | None) -> None:
+    def _write(self, shard: Shard, done: Done) -> None:
         started = time.perf_counter()
         assert self._commit is not None
         outlets, loud = self._outlets, not done.silent
-        if done.predictions is not None or done.dead is not None or done.alarms:
+        if done.predictions is not None or done.dead or done.alarms:
             self._commit.writing()
         if done.predictions is not None and len(done.predictions):
             outlets.write("sink", shard.name, done.predictions, transactional=loud)
-        if done.dead is not None:
-            outlets.write("dead_letter", shard.name, done.dead, transactional=loud)
+        for dead in done.dead:
+            outlets.write("dead_letter", shard.name, dead, transactional=loud)
         if done.alarms:
             outlets.write("alarms", shard.name, Alarms(done.alarms), transactional=loud)
         reach("mid-batch")
@@ -299,7 +356,8 @@ class Incarnation:
             worker._tell("rejected", shard.name, record, stage, reason)
         for alarm in done.alarms:
             worker._tell("alarm", alarm)
-        newest = float(records.times[-1]) if records is not None and records.times is not None else np.nan
+        times = None if done.records is None else done.records.times
+        newest = np.nan if times is None else float(times[-1])
         worker._tell(
             "batch",
             BatchDone(
@@ -332,7 +390,6 @@ class Incarnation:
         worker = self._worker
         worker._commits += 1
         worker._failures = 0
-        worker._fresh = False  # from here on there is something to come back to
         worker._last_commit = now
         worker._last_bytes = sum(w.bytes for w in written.values() if w is not None)
         worker._tell(
@@ -390,7 +447,7 @@ class Incarnation:
 
     def _assign(self, partitions: Sequence[str]) -> None:
         assert self._commit is not None
-        committed = {} if self._worker._fresh else self._commit.committed(partitions)
+        committed = self._commit.committed(partitions)
         for name, own in self._grouped(partitions).items():
             shard = self._shards.get(name)
             if shard is None:
@@ -400,7 +457,49 @@ class Incarnation:
             for partition in own:
                 self._owner[partition] = shard
                 self._source.seek(partition, shard.positions.get(partition))
+        self._assign_labels()
         self._worker._tell("assigned", sorted(self._grouped(partitions)))
+
+    def _check_pairs(self, labels: LiveSource) -> None:
+        """Labels must be in the partitions that their events are in, or one worker must have them all."""
+        events, others = self._source.partitions(), labels.partitions()
+        numbers = sorted(self._source.number(partition) for partition in events)
+        if (
+            self._plan.scope == "partition"
+            and len(events) > 1
+            and (
+                len(set(numbers)) < len(numbers)
+                or numbers != sorted({labels.number(partition) for partition in others})
+            )
+        ):
+            raise OptionError(
+                f"labels: {self._source.name} has {len(events)} partitions and {labels.name} has {len(others)}: give "
+                "both as many, and events and their labels the same key, or say scope: worker"
+            )
+
+    def _assign_labels(self) -> None:
+        """Read the labels of the shards that are ours, each from where it stands."""
+        labels = self._labels
+        if labels is None:
+            return
+        there = labels.partitions()
+        self._label_partitions = {
+            name: [
+                partition
+                for partition in there
+                if self._plan.scope == "worker" or len(there) == 1 or labels.number(partition) == shard.number
+            ]
+            for name, shard in self._shards.items()
+        }
+        own = sorted({partition for parts in self._label_partitions.values() for partition in parts})
+        labels.assign(own)
+        for name, parts in self._label_partitions.items():
+            merge = self._shards[name].merge
+            assert merge is not None
+            for partition in parts:
+                merge.rewind(partition)  # what waits comes again
+                labels.seek(partition, merge.position(partition))
+        self._paused.difference_update(own)
 
     def _grouped(self, partitions: Sequence[str]) -> dict[str, list[str]]:
         """The partitions of each shard."""
@@ -413,9 +512,9 @@ class Incarnation:
         number = self._source.number(partitions[0]) if self._plan.scope == "partition" else None
         if lineage is not None:
             lineage.begin()  # before looking: whoever had the shard can't write any more
-        shard = Shard(name, self._plan, self._format, lineage, number)
+        shard = Shard(name, self._plan, self._format, lineage, number, self._label_format)
         states: dict[str, object] = {}
-        if lineage is not None and not self._worker._fresh:
+        if lineage is not None:
             begin = {Transactional: begin_transactional, Flushed: begin_flushed, Ahead: begin_ahead}[type(self._commit)]
             beginning = begin(shard, committed, on_missing=self._plan.on_missing)
             if beginning.checkpoint is not None:
@@ -444,9 +543,32 @@ class Incarnation:
                 self._outlets.release(name)
                 if shard.lineage is not None:
                     shard.lineage.release()
+                self._label_partitions.pop(name, None)
+        self._paused.difference_update(partitions or ())
         self._worker._tell("released", list(names), lost=lost)
 
     def _snapshot(self, now: float) -> None:
         self._status_due = now + STATUS_EVERY
         self._worker._lag = self._source.lag()
         self._worker._shard_status = [shard.status() for shard in self._shards.values()]
+
+
+def check(plan: Plan, name: str) -> None:
+    """Connect to everything that a plan names, look at the checkpoints, and take in nothing.
+
+    Raises
+    ------
+    StreamlearnError
+        If something would not work.
+    """
+    incarnation = Incarnation(Worker(plan, name))
+    try:
+        incarnation.connect()
+        if plan.directory is not None:
+            store = CheckpointStore(plan.directory, keep=plan.keep)
+            for shard in store.shards():
+                found = store.lineage(shard).newest()
+                if found is not None:
+                    refuse_changes(found.about["fingerprint"], plan.fingerprint)
+    finally:
+        incarnation.close()
