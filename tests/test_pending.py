@@ -21,7 +21,7 @@ Event = tuple[Any, ...]  # ("row", id, time, features) or ("label", id, label)
 
 
 class Driver:
-    """Feeds events to `PendingLabels` in batches, predicts each row with its own number, and logs as the oracle does."""
+    """Feeds events to `PendingLabels` in batches, predicts each row by its number, and logs as the oracle does."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options

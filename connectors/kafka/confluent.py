@@ -409,7 +409,7 @@ class ConfluentWriter(Writer):
         self._served(lambda: self._producer.poll(0))
 
     def _served(self, serve: Callable[[], int]) -> int:
-        """Run what calls back: it raises a fatal error, or, if a callback was due then, an error with that as its cause."""
+        """Run what calls back: it raises a fatal error, or, if a callback was due, an error with that as its cause."""
         try:
             return serve()
         except KafkaException as failed:

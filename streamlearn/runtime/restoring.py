@@ -74,8 +74,8 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
         if followed:
             raise StateError(
                 f"{shard.name}: there are committed checkpoints ({followed[0]}), but the consumer group has no "
-                "offsets: they have expired, or the group's name was changed. Going on would repeat predictions. Restore the "
-                "group's offsets, or begin anew in another checkpoint directory"
+                "offsets: they have expired, or the group's name was changed. Going on would repeat predictions. "
+                "Restore the group's offsets, or begin anew in another checkpoint directory"
             )
         return Beginning(None, {})
     positions = {partition: mark.position for partition, mark in committed.items()}

@@ -260,8 +260,8 @@ class Incarnation:
     def finish(self) -> None:
         """Commit, and leave."""
         self.commit("stop")
-        self._release(list(self._shards), lost=False)
         self._snapshot(time.monotonic())
+        self._release(list(self._shards), lost=False)
 
     def abandon(self) -> None:
         """Give up what was done since the last commit."""
