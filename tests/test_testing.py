@@ -124,7 +124,7 @@ def test_rows_are_limited_and_the_partitions_come_in_order(rows: int) -> None:
 def test_gaps_have_offsets_and_no_lag() -> None:
     member = Member(numbers(b"1", GAP, b"2", GAP))
     records = member.source.poll(10, 0.0)[0]
-    assert (records.offsets.tolist(), records.next, member.source.lag()) == ([0, 2], {"offset": 3}, {"events-0": 0})
+    assert (records.offsets.tolist(), records.next, member.source.lag()) == ([0, 2], 3, {"events-0": 0})
     member.poll()
     assert member.source.finished
 
@@ -171,7 +171,7 @@ def test_what_expired_is_an_error() -> None:
     with pytest.raises(PositionError, match="expired"):
         member.poll()
     with pytest.raises(PositionError, match="offsets 2 … 3"):
-        member.source.seek("events-0", {"offset": 1})
+        member.source.seek("events-0", 1)
 
 
 # -- the group
@@ -278,7 +278,7 @@ def test_a_transaction_commits_outputs_and_offsets_together() -> None:
     for sink in sinks:
         sink.commit(offsets)
     assert [broker.documents(topic) for topic in ("predictions", "dead")] == [[1], [1]]
-    assert member.source.committed(["events-0"]) == {"events-0": Mark({"offset": 1}, "note")}
+    assert member.source.committed(["events-0"]) == {"events-0": Mark(1, "note")}
     with pytest.raises(SinkError, match="no transaction"):
         sinks[0].commit(offsets)
 
@@ -371,4 +371,4 @@ def test_notes_have_a_limit() -> None:
     member = Member(numbers(1))
     member.poll()
     with pytest.raises(OptionError, match="4096"):
-        member.source.commit({"events-0": Mark({"offset": 1}, "x" * 5000)})
+        member.source.commit({"events-0": Mark(1, "x" * 5000)})

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Self
 
 import msgspec
@@ -34,10 +35,14 @@ class Answers:
         Codes of classes, -1 where there is no prediction yet; or numbers, NaN where there is none.
     probabilities : float64 [n, k], optional
         Of the first ``k`` classes.
+    known : int64 [n], optional
+        How many classes were known when each row was predicted, never falling: others are not told of, so that what
+        is written does not depend on how rows are cut into batches. By default all.
     """
 
     prediction: np.ndarray
     probabilities: np.ndarray | None = None
+    known: np.ndarray | None = None
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -146,7 +151,7 @@ class Predictions(Output):
             columns["event_time"] = _numbers(self.event_time)
         columns["prediction"] = self._column(self.champion)
         if self.classes is not None:
-            columns["probabilities"] = _maps(self.champion.probabilities, _texts(tuple(self.classes)), n)
+            columns["probabilities"] = _maps(self.champion, _texts(tuple(self.classes)), n)
         columns["model_version"] = pa.array([self.model_version] * n, pa.string())
         for name, answers in self.shadows.items():
             columns[f"shadow.{name}"] = self._column(answers)
@@ -167,8 +172,10 @@ class Predictions(Output):
     def _probabilities(self, answers: Answers, texts: tuple[str, ...] | None) -> Sequence[Any]:
         if answers.probabilities is None or texts is None:
             return _absent(len(self))
-        k = answers.probabilities.shape[1]
-        return _by_name(texts[:k])(answers.probabilities)
+        told: list[Any] = []
+        for start, stop, k in _runs(answers, len(self)):
+            told += _by_name(texts[:k])(answers.probabilities[start:stop, :k])
+        return told
 
     def _shadows(self, texts: tuple[str, ...] | None) -> Sequence[Any]:
         each = [
@@ -379,14 +386,28 @@ def _numbers(values: np.ndarray) -> pa.Array:
     return pa.array(floats, mask=np.isnan(floats))
 
 
-def _maps(matrix: np.ndarray | None, names: tuple[str, ...], n: int) -> pa.Array:
+def _maps(answers: Answers, names: tuple[str, ...], n: int) -> pa.Array:
     kind = pa.map_(pa.string(), pa.float64())
+    matrix = answers.probabilities
     if matrix is None:
         return pa.nulls(n, kind)
-    k = matrix.shape[1]
-    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * k)
-    keys = pa.array(list(names[:k]) * n, pa.string())
-    return pa.MapArray.from_arrays(offsets, keys, _numbers(matrix.ravel()))
+    parts = []
+    for start, stop, k in _runs(answers, n):
+        offsets = pa.array(np.arange(stop - start + 1, dtype=np.int32) * k)
+        keys = pa.array(list(names[:k]) * (stop - start), pa.string())
+        parts.append(pa.MapArray.from_arrays(offsets, keys, _numbers(matrix[start:stop, :k].ravel())))
+    return pa.concat_arrays(parts) if parts else pa.array([], kind)
+
+
+def _runs(answers: Answers, n: int) -> list[tuple[int, int, int]]:
+    """Runs of rows for which as many classes were known: their beginning, their end, the number of classes."""
+    assert answers.probabilities is not None
+    width = answers.probabilities.shape[1]
+    if answers.known is None or not n:
+        return [(0, n, width)]
+    known = np.minimum(answers.known, width)
+    bounds = [0, *(np.flatnonzero(np.diff(known)) + 1).tolist(), n]
+    return [(start, stop, int(known[start])) for start, stop in pairwise(bounds)]
 
 
 # -- dead letters

@@ -185,6 +185,7 @@ class Shard:
         assert self.schema is not None
         done = Done(records, silent=self._is_silent(records))
         started = time.perf_counter()
+        classes = len(self.schema.classes)
         if records is None:
             rows, batch, failed = np.zeros(0, np.int64), self.schema.encode([]), []
         else:
@@ -192,7 +193,7 @@ class Shard:
             rows, batch = decoded.rows, decoded.batch
             failed = [(rejected, "decode") for rejected in decoded.rejected]
         done.decode = time.perf_counter() - started
-        failed += self._predict(batch, rows, records, turn, done)
+        failed += self._predict(batch, rows, records, turn, done, classes)
         if records is not None:
             self._set_aside(records, failed, done)
             self.positions[records.partition] = records.next
@@ -201,11 +202,11 @@ class Shard:
         return done
 
     def _predict(
-        self, batch: Batch, rows: np.ndarray, records: Records | None, turn: Turn | None, done: Done
+        self, batch: Batch, rows: np.ndarray, records: Records | None, turn: Turn | None, done: Done, classes: int
     ) -> list[tuple[Rejected, Stage]]:
         """Let all contenders predict the rows, and learn those whose labels are there; the records that failed."""
         ids = [] if records is None else records.ids(rows)
-        step = None if turn is None else self._step(batch, rows, ids, records, turn, done)
+        step, arrivals = (None, None) if turn is None else self._step(batch, rows, ids, records, turn, done)
         whole, schedule, late = (batch, None, 0) if step is None else (step.batch, step.schedule, step.late)
         if not len(whole):
             return []
@@ -224,7 +225,8 @@ class Shard:
         failed = {row - late: why for row, why in missed[self.contenders[0].label].items() if row >= late}
         if records is not None:
             good = np.array([row for row in range(len(ids)) if row not in failed], np.int64) if failed else None
-            done.predictions = self._predictions(batch, records, rows, ids, outputs, late, good)
+            known = self._known(batch, arrivals, classes)
+            done.predictions = self._predictions(batch, records, rows, ids, outputs, late, good, known)
         return [(Rejected(int(rows[row]), why), "process") for row, why in failed.items()]
 
     def _measure(
@@ -272,7 +274,7 @@ class Shard:
 
     def _step(
         self, batch: Batch, rows: np.ndarray, ids: Sequence[str], records: Records | None, turn: Turn, done: Done
-    ) -> LabelStep:
+    ) -> tuple[LabelStep, Arrivals]:
         """Find the predictions for which labels came; a label that is none is set aside."""
         labels = self._plan.labels
         assert labels is not None
@@ -286,7 +288,22 @@ class Shard:
         failed = [*rejected, *((places[r.row][0], Rejected(places[r.row][1], r.reason)) for r in step.rejected)]
         for part, bad in sorted(failed, key=lambda pair: (pair[0], pair[1].row)):
             self._set_aside(turn.labels[part], [(bad, "label")], done)
-        return step
+        return step, arrivals
+
+    def _known(self, batch: Batch, arrivals: Arrivals | None, classes: int) -> np.ndarray | None:
+        """How many classes were known before each row, if there were ``classes`` before the batch."""
+        assert self.schema is not None
+        n = len(batch)
+        if len(self.schema.classes) == classes:  # the usual case: none came meanwhile
+            return None
+        if arrivals is None:
+            places, codes = np.arange(1, n + 1), batch.y
+        else:
+            places, codes = arrivals.before, self.schema.encode_target(list(arrivals.labels))
+        known = np.zeros(n + 1, np.int64)
+        if codes is not None and codes.dtype == np.int64:
+            np.maximum.at(known, places, codes + 1)
+        return np.maximum(classes, np.maximum.accumulate(known)[:n])
 
     def _predictions(
         self,
@@ -297,6 +314,7 @@ class Shard:
         outputs: Mapping[str, Outputs],
         late: int,
         good: np.ndarray | None,
+        known: np.ndarray | None,
     ) -> Predictions:
         """What is written of the rows: those that the champion could predict."""
         assert self.schema is not None
@@ -309,7 +327,8 @@ class Shard:
 
         def answers(label: str, *, proba: bool) -> Answers:
             made = outputs[label]
-            return Answers(new(made.prediction), new(made.proba) if proba else None)
+            seen = known if known is None or good is None else known[good]
+            return Answers(new(made.prediction), new(made.proba) if proba else None, seen if proba else None)
 
         champion, *shadows = self.contenders
         classified = champion.task == "classification"
