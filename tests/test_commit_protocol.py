@@ -1,4 +1,4 @@
-"""Whatever fails, and whenever: what is committed is what an undisturbed run commits, each prediction once and in order."""
+"""Whatever fails, and whenever: what is committed is what an undisturbed run commits, once and in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import streamlearn as sl
 from streamlearn.errors import FencedError, SinkError, SourceError, UncertainError
 from streamlearn.runtime.checkpoints import CheckpointStore
-from streamlearn.testing import ABORT, Crash, Item, Lose, MemoryBroker, MemorySink, MemorySource, Quiet, Revoke
+from streamlearn.testing import ABORT, Crash, Lose, MemoryBroker, MemorySink, MemorySource, Quiet, Revoke
 
 FAULTS: list[tuple[str, Any, bool]] = [
     ("source.poll", Crash, False),

@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import ckpt, data, deadletter, detect, doctor, evaluate, generate, produce, run, show, tune
+from .commands import data, deadletter, detect, doctor, evaluate, generate, produce, run, show, tune
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 

@@ -22,7 +22,7 @@ from .contender import Contender
 from .merge import Merge, Turn
 from .observer import Alarm, ShardStatus, Stage
 from .outputs import Answers, DeadLetters, Predictions
-from .pending import LabelStep, PendingLabels
+from .pending import Arrivals, LabelStep, PendingLabels
 from .plan import Plan
 
 
