@@ -48,8 +48,9 @@ from streamlearn.runtime.telemetry import (
     make_observers,
 )
 from streamlearn.runtime.telemetry.live_view import Picture, Seen, line, sparkline
-from streamlearn.runtime.telemetry.logs import LineHandler, redacted
+from streamlearn.runtime.telemetry.logs import LineHandler
 from streamlearn.runtime.telemetry.prometheus import Histogram
+from streamlearn.runtime.telemetry.redaction import redacted
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 PATIENCE = 10.0  # seconds until a test gives up on what happens on another thread
@@ -394,6 +395,14 @@ def test_the_status_as_strict_json(endpoint: Endpoint) -> None:
     assert found["shards"][0]["metrics"]["shadow"] == {"accuracy": None}
     assert found["reasons"] == ["kafka does not answer"]
     assert found["lag"] == {"events-0": 0, "events-1": 250}
+
+
+def test_health_and_status_keep_secrets(endpoint: Endpoint) -> None:
+    endpoint.started(Worker(health="degraded", message="can't connect with sasl.password=hunter2"))
+    for path in ("/health", "/status"):
+        body = get(endpoint, path)[2]
+        assert "sasl.password=***" in body
+        assert "hunter2" not in body
 
 
 def test_metrics_over_http(endpoint: Endpoint) -> None:
@@ -808,11 +817,25 @@ def test_the_view_before_there_is_anything() -> None:
     assert "starting" in drawn(Seen(0.0), 80)
 
 
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({}, "no metrics yet"),
+        ({"tree": {}}, r"│ tree +0 B"),
+        ({"tree": {"profit": 12.5}}, r"│ tree +12\.5 "),
+        ({"tree": {"rmse": math.inf}}, r"│ tree +inf "),
+        ({"tree": {"accuracy": math.nan}}, r"│ tree +- "),
+    ],
+)
+def test_the_view_of_any_metrics(metrics: dict[str, dict[str, float]], shown: str) -> None:
+    assert re.search(shown, drawn(seen(shards=[ShardStatus("s", [], 9, 9, 0, None, metrics, {})]), 100))
+
+
 def test_the_view_on_a_terminal_without_unicode() -> None:
     drawn(seen(), 80, encoding="ascii").encode("ascii")
 
 
-@pytest.mark.parametrize("values", [[], [math.nan], [1.0], [2.0, 2.0], [0.0, -1.0, 5.0, math.nan]])
+@pytest.mark.parametrize("values", [[], [math.nan], [1.0], [2.0, 2.0], [0.0, -1.0, 5.0, math.nan, math.inf]])
 def test_sparklines_are_as_long_as_what_they_show(values: list[float]) -> None:
     assert len(sparkline(values)) == (len(values) if any(not math.isnan(one) for one in values) else 0)
 

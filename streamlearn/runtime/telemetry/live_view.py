@@ -79,8 +79,9 @@ def mean_metrics(shards: Iterable[ShardStatus]) -> dict[str, dict[str, float]]:
     sums: dict[str, dict[str, list[float]]] = {}
     for shard in shards:
         for learner, metrics in shard.metrics.items():
+            means = sums.setdefault(learner, {})
             for name, value in metrics.items():
-                total = sums.setdefault(learner, {}).setdefault(name, [0.0, 0.0])
+                total = means.setdefault(name, [0.0, 0.0])
                 if not math.isnan(value) and shard.labelled:
                     total[0] += value * shard.labelled
                     total[1] += shard.labelled
@@ -281,13 +282,17 @@ def _safety(seen: Seen, status: Status) -> Table:
     when = "none yet" if status.last_commit is None else f"{age(status.last_commit)} ago"
     took = f"took {age(seen.commit.seconds)}, {seen.commit.rows:,} rows" if seen.commit is not None else ""
     facts.add_row("checkpoint", when, _quiet(took))
-    facts.add_row("size", size(status.last_checkpoint_bytes), _quiet(f"{status.commits:,} commits"))
+    facts.add_row(
+        "size",
+        size(status.last_checkpoint_bytes),
+        _quiet(f"{status.commits:,} commit{'' if status.commits == 1 else 's'}"),
+    )
     if seen.batch is not None:
         spent = seen.batch.decode + seen.batch.process + seen.batch.write
         parts = f"decode {_share(seen.batch.decode, spent)}, learn {_share(seen.batch.process, spent)}"
         facts.add_row("batch", age(spent), _quiet(f"{parts}, write {_share(seen.batch.write, spent)}"))
         if not math.isnan(seen.batch.age):
-            facts.add_row("event age", age(max(seen.batch.age, 0.0)), _quiet("of the newest record, when written"))
+            facts.add_row("event age", age(max(seen.batch.age, 0.0)), _quiet("newest record, written"))
     return facts
 
 
@@ -309,8 +314,9 @@ def _learners(seen: Seen, status: Status, blocks: str, width: int) -> Table:
             value = metrics.get(name, math.nan)
             cells.append(Text(score(name, value), style="bold green" if value == best[name] else ""))
         if width >= 60:
+            reach = 0.05 if names and _in_percent(names[0]) else 0.0
             history = list(seen.scores.get(learner, []))[-(SAMPLES if width >= WIDE else 16) :]
-            cells.append(Text(sparkline(history, blocks), style="cyan"))
+            cells.append(Text(sparkline(history, blocks, reach=reach), style="cyan"))
         model = sum(shard.model_bytes.get(learner, 0) for shard in status.shards)
         table.add_row(*cells, Text(size(model), style="dim"))
     if not found:
@@ -399,8 +405,19 @@ def _best(name: str, values: Sequence[float]) -> float | None:
 # -- numbers as people read them
 
 
-def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float | None = None) -> str:
-    """A row of blocks as high as the values are between the lowest (or ``low``) and the highest; NaN is a gap.
+def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float = math.inf, reach: float = 0.0) -> str:
+    """A row of blocks as high as the values are between the lowest and the highest; NaN and infinity are gaps.
+
+    Parameters
+    ----------
+    values
+        What is shown.
+    blocks
+        Characters of rising height.
+    low
+        The scale begins here, or lower.
+    reach
+        The scale goes over so much, or more, so that noise does not look like a change.
 
     Examples
     --------
@@ -408,15 +425,15 @@ def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float | Non
     '▁▂▃ █'
     """
     values = list(values)
-    known = [value for value in values if not math.isnan(value)]
+    known = [value for value in values if math.isfinite(value)]
     if not known:
         return ""
-    bottom = min(known) if low is None else low
+    bottom = min(*known, low, max(known) - reach)
     reach = max(known) - bottom
     steps = len(blocks) - 1
 
     def block(value: float) -> str:
-        if math.isnan(value):
+        if not math.isfinite(value):
             return " "
         return blocks[round(steps * min(max((value - bottom) / reach, 0.0), 1.0))] if reach > 0 else blocks[0]
 
@@ -438,7 +455,11 @@ def score(metric: str, value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    return f"{100 * value:.2f} %" if metric in METRICS and METRICS[metric].percent else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if _in_percent(metric) else f"{value:.4g}"
+
+
+def _in_percent(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].percent
 
 
 def rate(rows: float) -> str:
