@@ -21,6 +21,7 @@ from ...evaluation.metrics import METRICS
 from ...parameters import check_range
 from ..observer import Alarm, BatchDone, CommitDone, Observer, ShardStatus, Status
 from .health import STALL_AFTER, Verdict, judge
+from .redaction import printable
 
 WIDE = 96
 """Columns from which things stand side by side."""
@@ -202,7 +203,7 @@ def line(seen: Seen) -> str:
         parts.append(f"{sum(status.rejected.values()):,} set aside")
     if status.last_commit is not None:
         parts.append(f"committed {age(status.last_commit)} ago")
-    return " | ".join([*parts, *seen.verdict.reasons])
+    return printable(" | ".join([*parts, *seen.verdict.reasons])).replace("\n", " ")
 
 
 class Picture:
@@ -259,7 +260,7 @@ def _heading(seen: Seen, status: Status, blocks: str) -> RenderableType:
     if seen.resumed:
         text.append("   ").append(seen.resumed, style="magenta")
     for reason in seen.verdict.reasons:
-        text.append(f"\n{reason}", style=colour)
+        text.append(f"\n{printable(reason)}", style=colour)
     return text
 
 
@@ -302,14 +303,16 @@ def _learners(seen: Seen, status: Status, blocks: str, width: int) -> Table:
     shown = names[: 1 if width < 48 else 2 if width < 70 else 3 if width < WIDE else 5]
     best = {name: _best(name, [metrics.get(name, math.nan) for metrics in found.values()]) for name in shown}
     table = _table()
-    table.add_column("learner", no_wrap=True, overflow="ellipsis")
+    table.add_column("learner")
     for name in shown:
-        table.add_column(title(name), justify="right", no_wrap=True)
+        table.add_column(Text(title(name)), justify="right", no_wrap=True)
     if width >= 60:
-        table.add_column(f"{title(names[0])} lately" if names else "", no_wrap=True, min_width=10, max_width=SAMPLES)
+        table.add_column(
+            Text(f"{title(names[0])} lately" if names else ""), no_wrap=True, min_width=10, max_width=SAMPLES
+        )
     table.add_column("model", justify="right", no_wrap=True)
     for learner, metrics in found.items():
-        cells: list[Text] = [Text(learner, style="bold")]
+        cells: list[Text] = [_elastic(learner, "bold")]
         for name in shown:
             value = metrics.get(name, math.nan)
             cells.append(Text(score(name, value), style="bold green" if value == best[name] else ""))
@@ -326,14 +329,16 @@ def _learners(seen: Seen, status: Status, blocks: str, width: int) -> Table:
 
 def _lag(status: Status, blocks: str, limit: int) -> Table:
     table = _table()
-    table.add_column("partition", no_wrap=True, overflow="ellipsis")
+    table.add_column("partition")
     table.add_column("lag", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     worst = sorted(status.lag.items(), key=lambda item: -item[1])
     most = max(status.lag.values(), default=0)
     for partition, records in worst[:limit]:
         bar = ("━" if blocks == BLOCKS else "=") * math.ceil(12 * records / most) if most else ""
-        table.add_row(partition, f"{records:,}", Text(bar or "caught up", style="yellow" if bar else "dim green"))
+        table.add_row(
+            _elastic(partition), f"{records:,}", Text(bar or "caught up", style="yellow" if bar else "dim green")
+        )
     if len(worst) > limit:
         rest = worst[limit:]
         table.add_row(_quiet(f"{len(rest)} more"), f"{sum(records for _, records in rest):,}", "")
@@ -386,7 +391,7 @@ def _quiet(text: str) -> Text:
 
 def _elastic(text: str, style: str = "") -> Text:
     """A text that is cut where there is no room; alone in its column, which then gives way before the others do."""
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _share(part: float, whole: float) -> str:

@@ -15,14 +15,12 @@ from typing import Any, TextIO
 
 from ...parameters import check_choice
 from ..observer import Alarm, CommitDone, Observer, Stage
-from .redaction import redacted
+from .redaction import printable, redacted
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 WAITING_LINES = 10_000
 """Lines that wait for a reader that does not read; later ones are dropped and counted."""
-
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), 127, *range(0x80, 0xA0)]} | {9: " ", 10: "\n", 13: "\\r"}
 
 
 class JsonFormatter(logging.Formatter):
@@ -75,7 +73,7 @@ class TextFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             text += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
-        text = redacted(text).translate(_CONTROL).replace("\n", "\n    ")  # indented: no line poses as another's
+        text = printable(redacted(text)).replace("\n", "\n    ")  # indented: no line poses as another's
         return f"{when} {record.levelname:<7} {who + ': ' if who else ''}{text}"
 
 
