@@ -27,7 +27,10 @@ WIDE = 96
 """Columns from which things stand side by side."""
 
 SAMPLES = 40
-"""Samples in a sparkline."""
+"""Samples in a sparkline, at most."""
+
+LEFT_OF_SPARK = 28
+"""Columns that stand left of the sparkline of the throughput, and its margin."""
 
 COLOURS = {"ok": "green", "degraded": "yellow", "stalled": "red", "failed": "red"}
 BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
@@ -225,9 +228,7 @@ class Picture:
             return
         width = options.max_width - 4
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
-        flow = _flow(
-            seen, status, blocks, spark=SAMPLES if 56 <= width < WIDE else (width // 2 - 28 if width >= WIDE else 0)
-        )
+        flow = _flow(seen, status, blocks, min(SAMPLES, (width // 2 if width >= WIDE else width) - LEFT_OF_SPARK))
         safety = _safety(seen, status)
         learners = _learners(seen, status, blocks, width)
         lag = _lag(status, blocks, 4 if width < WIDE else 6)
@@ -264,11 +265,11 @@ def _heading(seen: Seen, status: Status, blocks: str) -> RenderableType:
     return text
 
 
-def _flow(seen: Seen, status: Status, blocks: str, *, spark: int) -> Table:
+def _flow(seen: Seen, status: Status, blocks: str, spark: int) -> Table:
     facts = _facts()
     rates = Text.assemble((rate(seen.recent_rate()), "bold green"), ("  mean ", "dim"), rate(seen.mean_rate()))
     facts.add_row("rows", f"{status.rows:,}", rates)
-    if spark:
+    if spark >= 12:
         facts.add_row("", "", _elastic(sparkline(list(seen.rates)[-spark:], blocks, low=0.0), "green"))
     waiting = sum(shard.waiting for shard in status.shards)
     facts.add_row("labels", f"{status.labelled:,}", _quiet(f"{waiting:,} waiting" if waiting else ""))
