@@ -48,8 +48,9 @@ from streamlearn.runtime.telemetry import (
     make_observers,
 )
 from streamlearn.runtime.telemetry.live_view import Picture, Seen, line, sparkline
-from streamlearn.runtime.telemetry.logs import LineHandler, redacted
+from streamlearn.runtime.telemetry.logs import LineHandler
 from streamlearn.runtime.telemetry.prometheus import Histogram
+from streamlearn.runtime.telemetry.redaction import redacted
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 PATIENCE = 10.0  # seconds until a test gives up on what happens on another thread
@@ -396,6 +397,14 @@ def test_the_status_as_strict_json(endpoint: Endpoint) -> None:
     assert found["lag"] == {"events-0": 0, "events-1": 250}
 
 
+def test_health_and_status_keep_secrets(endpoint: Endpoint) -> None:
+    endpoint.started(Worker(health="degraded", message="can't connect with sasl.password=hunter2"))
+    for path in ("/health", "/status"):
+        body = get(endpoint, path)[2]
+        assert "sasl.password=***" in body
+        assert "hunter2" not in body
+
+
 def test_metrics_over_http(endpoint: Endpoint) -> None:
     endpoint.started(Worker())
     code, content_type, body = get(endpoint, "/metrics?debug=1")
@@ -531,9 +540,21 @@ def test_secrets_are_masked(text: str, lines: io.StringIO) -> None:
     assert "hunter2" not in lines.getvalue()
 
 
-@pytest.mark.parametrize("text", ["field 'price' is 'x'", "key events-1", "at row 3: expected number", "tokenised 5"])
+@pytest.mark.parametrize(
+    "text", ["field 'price' is 'x'", "key events-1", "at row 3: expected number", "tokenised 5", "a basic assumption"]
+)
 def test_other_texts_are_left_alone(text: str) -> None:
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize("piece", ["a", "password", 'password="', "://", "bearer ", "authorization:", "token = "])
+def test_no_text_takes_long(piece: str) -> None:
+    assert len(redacted(piece * 1_000_000)) < 100_000  # would take hours if it took the square of the length
+
+
+def test_a_long_text_loses_its_middle() -> None:
+    assert redacted("begin" + "x" * 50_000 + "end").startswith("begin")
+    assert redacted("begin" + "x" * 50_000 + "end").endswith("end")
 
 
 def test_a_reader_that_does_not_read_costs_lines_not_time() -> None:
@@ -706,7 +727,7 @@ def test_what_is_tried_again(codes: tuple[int, ...], posts: int, outcome: str) -
     assert webhook.counts[outcome] == 1
 
 
-def test_a_server_that_hangs_holds_up_nobody() -> None:
+def test_a_server_that_hangs_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with Receiver(200) as receiver:
         receiver.hang.clear()
         webhook = WebhookObserver(receiver.url, timeout=30, capacity=3)
@@ -715,6 +736,7 @@ def test_a_server_that_hangs_holds_up_nobody() -> None:
         for _ in range(10):  # the first hangs, three wait, seven are dropped; none of this waits for the server
             webhook.alarm(DRIFT)
         assert webhook.counts == {"delivered": 0, "failed": 0, "dropped": 7}
+        assert caplog.text.count("alarms are dropped") == 1
         webhook.close(timeout=0.2)
         assert webhook.counts["dropped"] == 10
         assert not receiver.hang.is_set()
@@ -808,11 +830,38 @@ def test_the_view_before_there_is_anything() -> None:
     assert "starting" in drawn(Seen(0.0), 80)
 
 
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({}, "no metrics yet"),
+        ({"tree": {}}, r"│ tree +0 B"),
+        ({"tree": {"profit": 12.5}}, r"│ tree +12\.5 "),
+        ({"tree": {"rmse": math.inf}}, r"│ tree +inf "),
+        ({"tree": {"accuracy": math.nan}}, r"│ tree +- "),
+    ],
+)
+def test_the_view_of_any_metrics(metrics: dict[str, dict[str, float]], shown: str) -> None:
+    assert re.search(shown, drawn(seen(shards=[ShardStatus("s", [], 9, 9, 0, None, metrics, {})]), 100))
+
+
+def test_foreign_names_are_shown_as_they_are() -> None:
+    made = seen(
+        lag={"[red]a[/nothing]\x1b[2J": 3},
+        shards=[ShardStatus("s", [], 9, 9, 0, None, {"[bold]t[/x]": {"[m]": 1.0}}, {})],
+        health="degraded",
+        message="broker said [/] and \x1b[31m",
+    )
+    text = drawn(made, 120)
+    for part in (r"[red]a[/nothing]\x1b[2J", "[bold]t[/x]", "[m]", r"broker said [/] and \x1b[31m"):
+        assert part in text
+    assert "\x1b" not in text + line(made)
+
+
 def test_the_view_on_a_terminal_without_unicode() -> None:
     drawn(seen(), 80, encoding="ascii").encode("ascii")
 
 
-@pytest.mark.parametrize("values", [[], [math.nan], [1.0], [2.0, 2.0], [0.0, -1.0, 5.0, math.nan]])
+@pytest.mark.parametrize("values", [[], [math.nan], [1.0], [2.0, 2.0], [0.0, -1.0, 5.0, math.nan, math.inf]])
 def test_sparklines_are_as_long_as_what_they_show(values: list[float]) -> None:
     assert len(sparkline(values)) == (len(values) if any(not math.isnan(one) for one in values) else 0)
 
@@ -975,6 +1024,16 @@ def test_what_is_exposed_is_shown_or_alerted_on() -> None:
     known = {name for name in labels_by_metric() if name.startswith("streamlearn_")}
     in_histograms = {name for name in known if name.endswith(("_bucket", "_count", "_sum"))}
     assert known - in_histograms - used == {"streamlearn_phase"}
+
+
+def test_the_page_lists_every_metric() -> None:
+    page = (DEPLOY.parent / "docs" / "telemetry.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(streamlearn_\w+)`", page))
+    exposed_families = {
+        family.name + "_total" * (family.type == "counter")
+        for family in text_string_to_metric_families(exposed().expose()[0].decode())
+    }
+    assert listed == {name for name in exposed_families if name.startswith("streamlearn_")}
 
 
 def test_the_dashboard_is_what_grafana_knows() -> None:

@@ -16,6 +16,7 @@ from ...parameters import check_range
 from ..observer import Observer
 from .health import STALL_AFTER, judge
 from .prometheus import Metrics
+from .redaction import redacted
 
 _log = logging.getLogger("streamlearn")
 
@@ -110,7 +111,8 @@ class Endpoint(Observer):
         verdict = judge(status, self._stall_after)
         ready = status.ready and verdict.health in ("ok", "degraded")
         found = {field.name: getattr(status, field.name) for field in dataclasses.fields(status)}
-        return {**found, "health": verdict.health, "reasons": verdict.reasons}, ready
+        found |= {"health": verdict.health, "message": redacted(status.message), "reasons": verdict.reasons}
+        return found, ready
 
 
 class _Server(ThreadingHTTPServer):

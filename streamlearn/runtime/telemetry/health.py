@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ...parameters import check_range
 from ..observer import Health, Observer, Status
+from .redaction import redacted
 
 STALL_AFTER = 30.0
 """Seconds without a turn of the loop after which it counts as stalled."""
@@ -33,7 +34,7 @@ def judge(status: Status, stall_after: float = STALL_AFTER) -> Verdict:
         Seconds; a worker that is running or draining and whose loop took longer for a turn is stalled. While it starts
         it is not: restoring a large state takes as long as it takes.
     """
-    reasons = [status.message] if status.message and status.health != "ok" else []
+    reasons = [redacted(status.message)] if status.message and status.health != "ok" else []
     if status.phase == "failed" or status.health == "failed":
         return Verdict("failed", reasons or ["the worker failed; its log says why"])
     if status.phase in ("running", "draining") and status.last_turn > stall_after:

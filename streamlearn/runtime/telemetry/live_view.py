@@ -21,12 +21,16 @@ from ...evaluation.metrics import METRICS
 from ...parameters import check_range
 from ..observer import Alarm, BatchDone, CommitDone, Observer, ShardStatus, Status
 from .health import STALL_AFTER, Verdict, judge
+from .redaction import printable
 
 WIDE = 96
 """Columns from which things stand side by side."""
 
 SAMPLES = 40
-"""Samples in a sparkline."""
+"""Samples in a sparkline, at most."""
+
+LEFT_OF_SPARK = 28
+"""Columns that stand left of the sparkline of the throughput, and its margin."""
 
 COLOURS = {"ok": "green", "degraded": "yellow", "stalled": "red", "failed": "red"}
 BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
@@ -79,8 +83,9 @@ def mean_metrics(shards: Iterable[ShardStatus]) -> dict[str, dict[str, float]]:
     sums: dict[str, dict[str, list[float]]] = {}
     for shard in shards:
         for learner, metrics in shard.metrics.items():
+            means = sums.setdefault(learner, {})
             for name, value in metrics.items():
-                total = sums.setdefault(learner, {}).setdefault(name, [0.0, 0.0])
+                total = means.setdefault(name, [0.0, 0.0])
                 if not math.isnan(value) and shard.labelled:
                     total[0] += value * shard.labelled
                     total[1] += shard.labelled
@@ -201,7 +206,7 @@ def line(seen: Seen) -> str:
         parts.append(f"{sum(status.rejected.values()):,} set aside")
     if status.last_commit is not None:
         parts.append(f"committed {age(status.last_commit)} ago")
-    return " | ".join([*parts, *seen.verdict.reasons])
+    return printable(" | ".join([*parts, *seen.verdict.reasons])).replace("\n", " ")
 
 
 class Picture:
@@ -223,9 +228,7 @@ class Picture:
             return
         width = options.max_width - 4
         blocks = ASCII_BLOCKS if options.ascii_only else BLOCKS
-        flow = _flow(
-            seen, status, blocks, spark=SAMPLES if 56 <= width < WIDE else (width // 2 - 28 if width >= WIDE else 0)
-        )
+        flow = _flow(seen, status, blocks, min(SAMPLES, (width // 2 if width >= WIDE else width) - LEFT_OF_SPARK))
         safety = _safety(seen, status)
         learners = _learners(seen, status, blocks, width)
         lag = _lag(status, blocks, 4 if width < WIDE else 6)
@@ -258,15 +261,15 @@ def _heading(seen: Seen, status: Status, blocks: str) -> RenderableType:
     if seen.resumed:
         text.append("   ").append(seen.resumed, style="magenta")
     for reason in seen.verdict.reasons:
-        text.append(f"\n{reason}", style=colour)
+        text.append(f"\n{printable(reason)}", style=colour)
     return text
 
 
-def _flow(seen: Seen, status: Status, blocks: str, *, spark: int) -> Table:
+def _flow(seen: Seen, status: Status, blocks: str, spark: int) -> Table:
     facts = _facts()
     rates = Text.assemble((rate(seen.recent_rate()), "bold green"), ("  mean ", "dim"), rate(seen.mean_rate()))
     facts.add_row("rows", f"{status.rows:,}", rates)
-    if spark:
+    if spark >= 12:
         facts.add_row("", "", _elastic(sparkline(list(seen.rates)[-spark:], blocks, low=0.0), "green"))
     waiting = sum(shard.waiting for shard in status.shards)
     facts.add_row("labels", f"{status.labelled:,}", _quiet(f"{waiting:,} waiting" if waiting else ""))
@@ -281,13 +284,17 @@ def _safety(seen: Seen, status: Status) -> Table:
     when = "none yet" if status.last_commit is None else f"{age(status.last_commit)} ago"
     took = f"took {age(seen.commit.seconds)}, {seen.commit.rows:,} rows" if seen.commit is not None else ""
     facts.add_row("checkpoint", when, _quiet(took))
-    facts.add_row("size", size(status.last_checkpoint_bytes), _quiet(f"{status.commits:,} commits"))
+    facts.add_row(
+        "size",
+        size(status.last_checkpoint_bytes),
+        _quiet(f"{status.commits:,} commit{'' if status.commits == 1 else 's'}"),
+    )
     if seen.batch is not None:
         spent = seen.batch.decode + seen.batch.process + seen.batch.write
         parts = f"decode {_share(seen.batch.decode, spent)}, learn {_share(seen.batch.process, spent)}"
         facts.add_row("batch", age(spent), _quiet(f"{parts}, write {_share(seen.batch.write, spent)}"))
         if not math.isnan(seen.batch.age):
-            facts.add_row("event age", age(max(seen.batch.age, 0.0)), _quiet("of the newest record, when written"))
+            facts.add_row("event age", age(max(seen.batch.age, 0.0)), _quiet("newest record, written"))
     return facts
 
 
@@ -297,20 +304,23 @@ def _learners(seen: Seen, status: Status, blocks: str, width: int) -> Table:
     shown = names[: 1 if width < 48 else 2 if width < 70 else 3 if width < WIDE else 5]
     best = {name: _best(name, [metrics.get(name, math.nan) for metrics in found.values()]) for name in shown}
     table = _table()
-    table.add_column("learner", no_wrap=True, overflow="ellipsis")
+    table.add_column("learner")
     for name in shown:
-        table.add_column(title(name), justify="right", no_wrap=True)
+        table.add_column(Text(title(name)), justify="right", no_wrap=True)
     if width >= 60:
-        table.add_column(f"{title(names[0])} lately" if names else "", no_wrap=True, min_width=10, max_width=SAMPLES)
+        table.add_column(
+            Text(f"{title(names[0])} lately" if names else ""), no_wrap=True, min_width=10, max_width=SAMPLES
+        )
     table.add_column("model", justify="right", no_wrap=True)
     for learner, metrics in found.items():
-        cells: list[Text] = [Text(learner, style="bold")]
+        cells: list[Text] = [_elastic(learner, "bold")]
         for name in shown:
             value = metrics.get(name, math.nan)
             cells.append(Text(score(name, value), style="bold green" if value == best[name] else ""))
         if width >= 60:
+            reach = 0.05 if names and _in_percent(names[0]) else 0.0
             history = list(seen.scores.get(learner, []))[-(SAMPLES if width >= WIDE else 16) :]
-            cells.append(Text(sparkline(history, blocks), style="cyan"))
+            cells.append(Text(sparkline(history, blocks, reach=reach), style="cyan"))
         model = sum(shard.model_bytes.get(learner, 0) for shard in status.shards)
         table.add_row(*cells, Text(size(model), style="dim"))
     if not found:
@@ -320,14 +330,16 @@ def _learners(seen: Seen, status: Status, blocks: str, width: int) -> Table:
 
 def _lag(status: Status, blocks: str, limit: int) -> Table:
     table = _table()
-    table.add_column("partition", no_wrap=True, overflow="ellipsis")
+    table.add_column("partition")
     table.add_column("lag", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     worst = sorted(status.lag.items(), key=lambda item: -item[1])
     most = max(status.lag.values(), default=0)
     for partition, records in worst[:limit]:
         bar = ("━" if blocks == BLOCKS else "=") * math.ceil(12 * records / most) if most else ""
-        table.add_row(partition, f"{records:,}", Text(bar or "caught up", style="yellow" if bar else "dim green"))
+        table.add_row(
+            _elastic(partition), f"{records:,}", Text(bar or "caught up", style="yellow" if bar else "dim green")
+        )
     if len(worst) > limit:
         rest = worst[limit:]
         table.add_row(_quiet(f"{len(rest)} more"), f"{sum(records for _, records in rest):,}", "")
@@ -380,7 +392,7 @@ def _quiet(text: str) -> Text:
 
 def _elastic(text: str, style: str = "") -> Text:
     """A text that is cut where there is no room; alone in its column, which then gives way before the others do."""
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _share(part: float, whole: float) -> str:
@@ -399,8 +411,19 @@ def _best(name: str, values: Sequence[float]) -> float | None:
 # -- numbers as people read them
 
 
-def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float | None = None) -> str:
-    """A row of blocks as high as the values are between the lowest (or ``low``) and the highest; NaN is a gap.
+def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float = math.inf, reach: float = 0.0) -> str:
+    """A row of blocks as high as the values are between the lowest and the highest; NaN and infinity are gaps.
+
+    Parameters
+    ----------
+    values
+        What is shown.
+    blocks
+        Characters of rising height.
+    low
+        The scale begins here, or lower.
+    reach
+        The scale goes over so much, or more, so that noise does not look like a change.
 
     Examples
     --------
@@ -408,15 +431,15 @@ def sparkline(values: Iterable[float], blocks: str = BLOCKS, *, low: float | Non
     '▁▂▃ █'
     """
     values = list(values)
-    known = [value for value in values if not math.isnan(value)]
+    known = [value for value in values if math.isfinite(value)]
     if not known:
         return ""
-    bottom = min(known) if low is None else low
+    bottom = min(*known, low, max(known) - reach)
     reach = max(known) - bottom
     steps = len(blocks) - 1
 
     def block(value: float) -> str:
-        if math.isnan(value):
+        if not math.isfinite(value):
             return " "
         return blocks[round(steps * min(max((value - bottom) / reach, 0.0), 1.0))] if reach > 0 else blocks[0]
 
@@ -438,7 +461,11 @@ def score(metric: str, value: float) -> str:
     """
     if math.isnan(value):
         return "-"
-    return f"{100 * value:.2f} %" if metric in METRICS and METRICS[metric].percent else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if _in_percent(metric) else f"{value:.4g}"
+
+
+def _in_percent(metric: str) -> bool:
+    return metric in METRICS and METRICS[metric].percent
 
 
 def rate(rows: float) -> str:

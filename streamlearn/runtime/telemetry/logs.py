@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import queue
-import re
 import sys
 import threading
 import time
@@ -16,33 +15,12 @@ from typing import Any, TextIO
 
 from ...parameters import check_choice
 from ..observer import Alarm, CommitDone, Observer, Stage
+from .redaction import printable, redacted
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 WAITING_LINES = 10_000
 """Lines that wait for a reader that does not read; later ones are dropped and counted."""
-
-_SECRET = re.compile(
-    r"""(?ix)
-    (?P<name>[\w.-]*(?:password|passwd|secret|token|credential|api[_.-]?key|access[_.-]?key|jaas[_.-]?config)[\w.-]*)
-    (?P<sign>["']?\s*[:=]\s*)
-    (?P<value>"[^"]*"|'[^']*'|[^\s,;&)}\]]+)"""
-)
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
-_USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+@")
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), 127, *range(0x80, 0xA0)]} | {9: " ", 10: "\n", 13: "\\r"}
-
-
-def redacted(text: str) -> str:
-    """The text with passwords, tokens and the like masked, where it looks like one: in errors of clients, say.
-
-    Examples
-    --------
-    >>> redacted("can't connect: sasl.password=hunter2, to kafka://me:hunter2@broker:9092")
-    "can't connect: sasl.password=***, to kafka://***@broker:9092"
-    """
-    text = _SECRET.sub(r"\g<name>\g<sign>***", text)
-    return _USER_OF_URL.sub("***@", _BEARER.sub(r"\1 ***", text))
 
 
 class JsonFormatter(logging.Formatter):
@@ -95,7 +73,7 @@ class TextFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             text += "\n" + "".join(traceback.format_exception(record.exc_info[1])).rstrip()
-        text = redacted(text).translate(_CONTROL).replace("\n", "\n    ")  # indented: no line poses as another's
+        text = printable(redacted(text)).replace("\n", "\n    ")  # indented: no line poses as another's
         return f"{when} {record.levelname:<7} {who + ': ' if who else ''}{text}"
 
 

@@ -115,7 +115,7 @@ class Metrics(Observer, Collector):
         self._age = Histogram(AGES)
         self._commit = Histogram(SECONDS)
         self._restore = Histogram(SECONDS)
-        self._commits = dict.fromkeys(REASONS, 0)
+        self._commits: dict[str, int] = dict.fromkeys(REASONS, 0)
         self._alarms: Counter[tuple[str, str, str]] = Counter()
         self._alarmed: dict[tuple[str, str, str], float] = {}
         self._alarms_lock = threading.Lock()  # their dictionaries grow while another thread reads them
@@ -136,7 +136,7 @@ class Metrics(Observer, Collector):
 
     def committed(self, done: CommitDone) -> None:
         self._commit.add(done.seconds)
-        self._commits[done.reason] += 1
+        self._commits[done.reason] = self._commits.get(done.reason, 0) + 1
 
     def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:
         self._restore.add(seconds)
@@ -161,7 +161,7 @@ class Metrics(Observer, Collector):
         if self._worker is not None:
             yield from self._of_status(self._worker.status())
         yield self._counter("restarts", "Restarts of this worker by its supervisor.", {(): self._restarts})
-        commits = {(reason,): count for reason, count in self._commits.items()}
+        commits = {(reason,): count for reason, count in dict(self._commits).items()}
         yield self._counter("commits", "Commits, by what brought them about.", commits, "reason")
         parts = {(part,): histogram for part, histogram in self._parts.items()}
         yield self._histogram("batch_seconds", "Time spent on a batch, by part.", parts, "part")

@@ -113,6 +113,8 @@ class WebhookObserver(Observer):
             self._queue.put_nowait(alarm)
         except queue.Full:
             self.counts["dropped"] += 1  # no lock: only the worker's thread counts these
+            if self.counts["dropped"] % 1000 == 1:
+                self._log.warning("webhook: alarms are dropped, since %s takes them too slowly", self._place)
 
     def close(self, timeout: float = 5.0) -> None:
         """Deliver what waits, for ``timeout`` seconds at most; what is left then is counted as dropped."""
