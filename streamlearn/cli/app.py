@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import data, detect, doctor, evaluate, generate, show, tune
+from .commands import ckpt, data, detect, doctor, evaluate, generate, show, tune
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -29,6 +29,7 @@ app.command("list")(show.list_names)
 app.command("describe")(show.describe)
 app.command("inspect")(show.inspect_model)
 app.add_typer(data.app, name="data")
+app.add_typer(ckpt.app, name="ckpt")
 app.command("doctor")(doctor.doctor)
 
 
