@@ -416,6 +416,23 @@ def test_of_two_that_begin_at_once_the_last_is_the_owner() -> None:
         try_order(order)
 
 
+def test_a_claim_that_comes_late_is_made_again() -> None:
+    """While one is about to claim epoch 1, two others begin 1 and 2, and the second removes the claim of the first."""
+    disk = SimulatedDisk()
+
+    def others(operation: str) -> None:
+        if operation == "create":
+            disk.before = lambda operation: None
+            for lineage in (lineage_on(disk), lineage_on(disk)):
+                lineage.begin()
+
+    disk.before = others
+    late = lineage_on(disk)
+    late.begin()
+    assert late.epoch == 3
+    late.write(content(1))
+
+
 # -- killed for real, at every operation
 
 KILLED = """

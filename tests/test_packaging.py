@@ -127,7 +127,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_the_extras_exist() -> None:
-    assert {"torch", "kafka", "confluent", "serve", "plot", "ray", "peers", "dev", "all"} <= set(EXTRAS)
+    assert {"torch", "confluent", "avro", "otel", "serve", "plot", "ray", "peers", "dev", "all"} <= set(EXTRAS)
 
 
 def test_constraints_pin_what_is_installed_here_and_fit_the_project() -> None:

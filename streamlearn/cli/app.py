@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import data, deadletter, detect, doctor, evaluate, generate, produce, run, show, tune
+from .commands import ckpt, data, deadletter, detect, doctor, evaluate, generate, produce, run, show, tune
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -33,6 +33,7 @@ app.command("list")(show.list_names)
 app.command("describe")(show.describe)
 app.command("inspect")(show.inspect_model)
 app.add_typer(data.app, name="data")
+app.add_typer(ckpt.app, name="ckpt")
 app.command("doctor")(doctor.doctor)
 
 

@@ -28,17 +28,19 @@ import logging
 import re
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote
 
 from .. import __version__, container
 from ..errors import CheckpointError, FencedError, OptionError, StateError, VersionError
+from .checkpoint import Checkpoint, CheckpointId, Skipped, Summary, Written
 from .disk import Disk
 from .lock import FOLDER as WORKERS
 from .lock import Process
+
+__all__ = ["Checkpoint", "CheckpointId", "CheckpointStore", "Lineage", "Skipped", "Summary", "Written"]
 
 _FILE = re.compile(r"([0-9]+)-([0-9]+)\.ckpt(\.tmp)?")
 _OWNER = re.compile(r"([0-9]+)\.owner")
@@ -53,105 +55,6 @@ _ADVICE = {
 }
 
 log = logging.getLogger("streamlearn.checkpoints")
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class CheckpointId:
-    """A checkpoint's place in its lineage, written ``epoch-sequence``.
-
-    Examples
-    --------
-    >>> CheckpointId.parse("2-17") < CheckpointId(3, 1)
-    True
-    """
-
-    epoch: int
-    sequence: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what ``str`` gives, as it stands in notes and on the command line.
-
-        Raises
-        ------
-        OptionError
-            If it is no such thing.
-        """
-        match = re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", text)
-        if match is None:
-            raise OptionError(f"{text!r} is no checkpoint: write EPOCH-SEQUENCE, such as 2-17")
-        return cls(int(match[1]), int(match[2]))
-
-    def __str__(self) -> str:
-        return f"{self.epoch}-{self.sequence}"
-
-    @property
-    def file_name(self) -> str:
-        """Sorted by name, files are sorted by age."""
-        return f"{self.epoch:06}-{self.sequence:010}.ckpt"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A checkpoint that is safe on the disk: its checksum, its size, what it took."""
-
-    id: CheckpointId
-    digest: str
-    bytes: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a checkpoint says about itself, without its arrays.
-
-    Parameters
-    ----------
-    id, shard
-        Which checkpoint of which shard.
-    digest
-        SHA-256 that vouches for the whole file.
-    created
-        When it was written, ISO 8601 in UTC.
-    version
-        The streamlearn that wrote it.
-    note
-        As given to `Lineage.write`.
-    content
-        As given to `Lineage.write`, with a `container.Stored` in the place of each array in a summary that was read
-        without them.
-    bytes
-        The file's length.
-    """
-
-    id: CheckpointId
-    shard: str
-    digest: str
-    created: str
-    version: str
-    note: dict[str, Any]
-    content: dict[str, Any]
-    bytes: int
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """The part of the content that is for people, empty if there is none."""
-        about = self.content.get("about")
-        return about if isinstance(about, dict) else {}
-
-
-class Checkpoint(Summary):
-    """A checkpoint that was read and found sound; its content has the arrays."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A damaged checkpoint that was passed over."""
-
-    id: CheckpointId
-    reason: str
 
 
 class CheckpointStore:
@@ -401,7 +304,7 @@ class Lineage:
         except StateError as error:
             raise self._refusal(id, error) from None
         except OSError as error:
-            raise self._failure(f"can't read checkpoint {id}", error) from error
+            raise self._unread(id, error) from error
 
     def newest(self) -> Checkpoint | None:
         """The newest sound checkpoint; None if there are no checkpoints at all.
@@ -436,14 +339,17 @@ class Lineage:
     def _read(self, id: CheckpointId) -> bytes:
         try:
             return self._disk.read(self.directory / id.file_name)
-        except FileNotFoundError:
-            there = ", ".join(map(str, self.ids())) or "none"
-            raise CheckpointError(f"shard {self.shard!r} has no checkpoint {id}: there are {there}") from None
         except OSError as error:
-            if error.errno == errno.EIO:  # a bad sector is damage, and the predecessor is elsewhere
-                self._damaged.add(id)
-                raise self._refusal(id, StateError("the disk can't read it")) from error
-            raise self._failure(f"can't read checkpoint {id}", error) from error
+            raise self._unread(id, error) from error
+
+    def _unread(self, id: CheckpointId, error: OSError) -> StateError | CheckpointError:
+        if error.errno == errno.ENOENT:
+            there = ", ".join(map(str, self.ids())) or "none"
+            return CheckpointError(f"shard {self.shard!r} has no checkpoint {id}: there are {there}")
+        if error.errno == errno.EIO:  # a bad sector is damage, and the predecessor is elsewhere
+            self._damaged.add(id)
+            return self._refusal(id, StateError("the disk can't read it"))
+        return self._failure(f"can't read checkpoint {id}", error)
 
     def _parts(self, id: CheckpointId, document: dict[str, Any]) -> dict[str, Any]:
         head, content = document.get("checkpoint"), document.get("content")
