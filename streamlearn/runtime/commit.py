@@ -70,9 +70,6 @@ class Commit(ABC):
         """What was committed for these partitions, where something was."""
         return self._source.committed(partitions)
 
-    def before(self, marks: Mapping[str, Mark]) -> None:  # noqa: B027 - only at-most-once does something here
-        """Records were polled, and are about to be processed."""
-
     def writing(self) -> None:  # noqa: B027 - only transactions begin
         """Outputs are about to be written."""
 
@@ -186,6 +183,7 @@ class Ahead(Commit):
         return {p: Mark(self._positions[p]) for p in partitions if p in self._positions} | told
 
     def before(self, marks: Mapping[str, Mark]) -> None:
+        """Records are about to be processed."""
         self._source.commit(marks)
         if self._memory is not None:
             self._positions |= {partition: mark.position for partition, mark in marks.items()}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from ..errors import InputError, StateError
 from ..format import Format
 from ..learner import Outputs
 from ..records import Records, Rejected
+from ..registry import near
 from ..schema import Schema
 from .checkpoints import Checkpoint, CheckpointId, Lineage, Written
 from .contender import Contender
@@ -24,6 +26,8 @@ from .observer import Alarm, ShardStatus, Stage
 from .outputs import Answers, DeadLetters, Predictions
 from .pending import Arrivals, LabelStep, PendingLabels
 from .plan import Plan
+
+log = logging.getLogger("streamlearn")
 
 
 @dataclass(slots=True)
@@ -79,6 +83,8 @@ class Shard:
         """Offsets below which an earlier life has committed its transactional outputs: they are not written again."""
         self.schema: Schema | None = None
         self.written: Written | None = None
+        self.before: Callable[[Records], None] | None = None
+        """Called with records that are about to be processed."""
         self.rows = self.labelled = self.rejected = 0
         self.dirty = False
         self._plan, self._format, self.number = plan, format, number
@@ -93,25 +99,30 @@ class Shard:
 
     # -- records ----------------------------------------------------------------------------------------------------
 
-    def take(self, records: Records, *, caught_up: bool) -> list[Done]:
+    def take(self, records: Records, *, caught_up: bool) -> Iterator[Done]:
         """Predict and learn events, in order; where labels have a source of their own, they wait for `advance`.
+
+        What came of some records is to be written before the next is asked for.
 
         Without a schema, records are held back until there are enough to infer one from, or no more for now: so what is
         inferred from a stream that is already there does not depend on how it is polled.
         """
         if self.schema is not None:
-            return self._take(records)
+            yield from self._take(records)
+            return
         self._first.append(records)
-        if self.held < self._plan.infer_rows and not caught_up:
-            return []
-        return self.settle()
+        if self.held >= self._plan.infer_rows or caught_up:
+            yield from self.settle()
 
-    def settle(self) -> list[Done]:
+    def settle(self) -> Iterator[Done]:
         """Infer the schema from the records that are held back, and take them."""
         held, self._first = self._first, []
-        if not self._infer(Records.joined(held)):
-            return [self._refuse_all(part) for part in held]
-        return [done for part in held for done in self._take(part)]
+        known = self._infer(Records.joined(held))
+        for part in held:
+            if known:
+                yield from self._take(part)
+            else:
+                yield self._refuse_all(part)
 
     @property
     def held(self) -> int:
@@ -120,13 +131,29 @@ class Shard:
 
     def _infer(self, records: Records) -> bool:
         """Fix the schema; False if not one of the records can be read."""
+        readable = [found for found in self._format.documents(records) if isinstance(found, Mapping)]
         try:
-            self._bind(self._format.infer(records, self._plan.roles))
+            schema = self._format.infer(records, self._plan.roles)
         except InputError:
-            if any(isinstance(document, Mapping) for document in self._format.documents(records)):
-                raise  # readable, but not what the pipeline says: nothing that setting records aside would mend
+            if readable:
+                raise  # but not what the pipeline says: nothing that setting records aside would mend
             return False
+        self._look_for_target(readable)
+        self._bind(schema)
         return True
+
+    def _look_for_target(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Labels may be absent for a while; a misspelt target would be absent for ever."""
+        target = self._plan.roles.target
+        if target is None or self._plan.labels is not None or any(target in document for document in documents):
+            return
+        columns = sorted({str(name) for document in documents for name in document})
+        close = near(str(target), columns)
+        said = f"{self.name}: none of the first {len(documents)} records has the target {target!r}"
+        if close or len(documents) >= self._plan.infer_rows:
+            hint = f"did you mean {close[0]!r}?" if close else "labels from elsewhere are named by labels: {from: …}"
+            raise InputError(f"{said}; the columns are {', '.join(columns)}: {hint}")
+        log.warning("%s: nothing is learned until one has", said)
 
     def _bind(self, schema: Schema) -> None:
         self.schema = schema
@@ -145,20 +172,19 @@ class Shard:
                 proba=any(contender.needs_proba for contender in self.contenders),
             )
 
-    def _take(self, records: Records) -> list[Done]:
-        parts = self._split(records)
-        if self.merge is None:
-            return [self._process(part) for part in parts]
-        for part in parts:
-            self.merge.push_events(part)
-        return []
+    def _take(self, records: Records) -> Iterator[Done]:
+        for part in self._split(records):
+            if self.merge is None:
+                yield self._process(part)
+            else:
+                self.merge.push_events(part)
 
-    def advance(self, *, events_caught_up: bool, labels_caught_up: bool) -> list[Done]:
+    def advance(self, *, events_caught_up: bool, labels_caught_up: bool) -> Iterator[Done]:
         """Process events and labels in their common order, as far as it is known."""
         if self.merge is None or self.schema is None:
-            return []
-        turns = self.merge.take(events_caught_up=events_caught_up and not self.held, labels_caught_up=labels_caught_up)
-        return [self._process(turn.events, turn) for turn in turns]
+            return
+        for turn in self.merge.take(events_caught_up=events_caught_up, labels_caught_up=labels_caught_up):
+            yield self._process(turn.events, turn)
 
     def _split(self, records: Records) -> list[Records]:
         """Cut where the outputs of an earlier life end: what it committed is not written again."""
@@ -184,6 +210,8 @@ class Shard:
     def _process(self, records: Records | None, turn: Turn | None = None) -> Done:
         assert self.schema is not None
         done = Done(records, silent=self._is_silent(records))
+        if self.before is not None and records is not None:
+            self.before(records)
         started = time.perf_counter()
         classes = len(self.schema.classes)
         if records is None:
@@ -416,7 +444,7 @@ class Shard:
         self._keyed = {id: states for id, states in self._keyed.items() if id in ids}
         if len(self._keyed) == len(ids):
             for contender in self.contenders:
-                contender.collect([states[contender.label] for states in self._keyed.values()])
+                contender.collect([s[contender.label] for s in self._keyed.values() if contender.label in s])
 
     def content(self, sinks: Mapping[str, object]) -> dict[str, Any]:
         """Everything that the shard needs to go on bit for bit, and beside it what people want to know of it."""

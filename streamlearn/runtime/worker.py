@@ -224,7 +224,6 @@ class Incarnation:
         assert self._commit is not None
         if polled:
             self._progress = time.monotonic()
-            self._commit.before({records.partition: Mark(records.next) for records in polled})
         for records in polled:
             self._take(records)
         self._settle_held()
@@ -509,10 +508,14 @@ class Incarnation:
 
     def _restored(self, name: str, partitions: list[str], committed: dict[str, Mark]) -> Shard:
         lineage = None if self._store is None else self._store.lineage(name, worker=self._worker._name)
+        started = time.monotonic()
         number = self._source.number(partitions[0]) if self._plan.scope == "partition" else None
         if lineage is not None:
             lineage.begin()  # before looking: whoever had the shard can't write any more
         shard = Shard(name, self._plan, self._format, lineage, number, self._label_format)
+        if isinstance(self._commit, Ahead):
+            commit = self._commit
+            shard.before = lambda records: commit.before({records.partition: Mark(records.next)})
         states: dict[str, object] = {}
         if lineage is not None:
             begin = {Transactional: begin_transactional, Flushed: begin_flushed, Ahead: begin_ahead}[type(self._commit)]
@@ -522,7 +525,7 @@ class Incarnation:
                 self._worker._restores += 1
             shard.positions = dict(beginning.positions)
             where = None if beginning.checkpoint is None else str(beginning.checkpoint.id)
-            self._worker._tell("restored", name, where, beginning.replayed)
+            self._worker._tell("restored", name, where, beginning.replayed, time.monotonic() - started)
         else:
             shard.positions = {partition: mark.position for partition, mark in committed.items()}
         reach("on-restore")
