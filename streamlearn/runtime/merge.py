@@ -34,7 +34,7 @@ class Turn:
 
     def arrivals(
         self,
-        documents: Sequence[Sequence[Mapping[str, Any] | str | None]],
+        documents: Sequence[Sequence[Mapping[Any, Any] | str | None]],
         rows: np.ndarray,
         key: Hashable,
         label: Hashable,
