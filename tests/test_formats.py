@@ -8,7 +8,7 @@ import json
 import math
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -175,8 +175,6 @@ def test_json_columns_with_roles_are_those_of_one_row_at_a_time(
         key="k",
         unknown=unknown,
     )
-    if unknown == "ignore":  # a field that is not asked for is passed over unread
-        stream = [{name: value for name, value in document.items() if name != "c"} for document in stream]
     fast, slow = schema.copy(), schema.copy()
     one, other = decode(objects(*stream), fast, roles), decode(objects(*stream), slow, roles, JsonByDicts())
     assert one.rows.tolist() == other.rows.tolist()
@@ -194,7 +192,6 @@ def typed(column: pa.Array) -> list[tuple[type, Any]]:
 
 # -- JSON: good and bad values
 
-SCHEMA = sl.Schema([sl.Field("a"), sl.Field("c", "nominal")], target="y", event_time="t", unknown="error")
 BAD = [
     (b"", "empty"),
     (b"{", "truncated"),
@@ -206,14 +203,14 @@ BAD = [
     (b'{"a": 1' + b"0" * 400 + b"}", "'a': expected a number"),
     (b'{"a": "\xff"}', "not UTF-8"),
     ('{"a": 1}'.encode("utf-16"), "malformed"),
-    (b"[1, 2]", "expected an object, got list"),
-    (b"null", "expected an object"),
-    (b"7", "expected an object"),
+    (b"[1, 2]", "expected an object, got an array"),
+    (b"null", "expected an object, got null"),
+    (b"7", "expected an object, got 7"),
     (b'{"a": "12.5"}', "'a': expected a number, got '12.5'"),
     (b'{"a": {"b": 1}}', "'a': expected a number"),
     (b'{"a": [1]}', "'a': expected a number"),
     (b'{"c": {"b": 1}}', "'c'.*dict"),
-    (b'{"new": {"b": 1}}', "'new'.*dict|'new'.*nested"),
+    (b'{"new": {"b": 1}}', "'new': nested values"),
     (b'{"new": ' + b"[" * 100_000 + b"}", "nested too deeply"),
     (b'{"y": [1]}', "'y'.*hashable"),
     (b'{"t": "yesterday"}', "'t': expected seconds .* got 'yesterday'"),
@@ -439,9 +436,6 @@ def test_avro_says_what_it_needs(tmp_path: Path) -> None:
             AvroFormat(**options)  # type: ignore[arg-type]
 
 
-Answer = Callable[[str], tuple[int, Any]]
-
-
 @pytest.fixture
 def schema_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, Any], list[Any]]]:
     """A registry on this machine: its address, its answers by path, and what it was asked."""
@@ -530,7 +524,7 @@ def test_no_answer_of_the_registry_is_no_reason_to_reject_a_record(
     url, answers, asked = schema_registry
     answers["/schemas/ids/1"] = answer
     answers["/schemas/ids/2"] = 200, {"schema": json.dumps(EVENT)}
-    with pytest.raises((SourceError, OSError), match="registry"):
+    with pytest.raises(SourceError, match="registry"):
         AvroFormat(registry=url).documents(records([avro(event(), prefix=framed(1))]))
     assert [path for path, _ in asked] == ["/schemas/ids/1"]
     with pytest.raises(SourceError, match="gives no answer"):
@@ -791,12 +785,11 @@ def test_predictions_of_numbers() -> None:
 
 
 binaries = st.one_of(st.none(), st.binary(max_size=300))
+headers_of_one = st.lists(st.tuples(st.text(max_size=3), binaries), max_size=2)
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(binaries, binaries, st.lists(st.tuples(st.text(max_size=3), binaries), max_size=2)), max_size=4)
-)
+@given(st.lists(st.tuples(binaries, binaries, headers_of_one), max_size=4))
 def test_dead_letters_give_the_record_back(stream: list[tuple[Any, Any, Any]]) -> None:
     values, keys, headers = ([part[i] for part in stream] for i in range(3))
     n = len(stream)
