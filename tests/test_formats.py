@@ -304,6 +304,18 @@ def test_classes_that_are_declared_are_all_there_are_under_error() -> None:
     assert reasons(required) == ["field 'y': the label is missing"]
 
 
+def test_a_field_that_is_null_at_first_is_added_when_its_value_comes() -> None:
+    format, schema = JsonFormat(), sl.Schema.of(["a"])
+    for _ in range(3):
+        assert decode(objects({"a": 1, "later": None}), schema, Roles(), format).batch.X.tolist() == [[1.0]]
+    decoded = decode(objects({"a": 1, "later": None}, {"a": 2, "later": 3}, {"a": 4}), schema, Roles(), format)
+    np.testing.assert_array_equal(decoded.batch.X, [[1, math.nan], [2, 3], [4, math.nan]])
+    strict = sl.Schema.of(["a"], unknown="error")
+    assert reasons(decode(objects({"a": 1, "later": None}), strict, Roles(), format)) == [
+        "unknown field 'later'; the fields are a"
+    ]
+
+
 def test_a_field_stops_growing_at_its_limit() -> None:
     values = [f"v{i}" for i in range(MAX_CATEGORIES + 40)]
     schema = sl.Schema([sl.Field("c", "nominal")])

@@ -18,6 +18,8 @@ from .inference import infer
 from .rows import LARGEST, LATEST, Block, RowByRow, seconds, values_of, what
 
 _CHUNK = 512  # records at a time: what is made of them stays in the processor's cache
+_MAX_LAYOUTS, _MAX_NULLS = 64, 256
+_UNFIT = frozenset('"\\').union(map(chr, range(32)))  # characters that a member of a struct can't have in its name
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -57,6 +59,7 @@ class JsonFormat(Format):
 
     def __init__(self) -> None:
         self._layouts: dict[Any, _Layout] = {}
+        self._nulls: frozenset[str] = frozenset()
 
     def infer(self, records: Records, roles: Roles) -> Schema:
         return infer(self.documents(records), roles)
@@ -104,17 +107,26 @@ class JsonFormat(Format):
                 if isinstance(document, str):
                     careful.reject(start + row, document)
                 else:
+                    self._note_nulls(document, schema)
                     careful.add(start + row, document)
         return block
+
+    def _note_nulls(self, document: dict[str, Any], schema: Schema) -> None:
+        """Learn which unknown fields are null: they can't be added before a value comes, and must not slow all down."""
+        if schema.unknown == "grow" and len(self._nulls) < _MAX_NULLS:
+            nulls = {name for name, value in document.items() if value is None and _UNFIT.isdisjoint(name)}
+            if not nulls <= self._nulls:
+                self._nulls |= nulls
 
     def _layout(self, schema: Schema) -> _Layout:
         fields = tuple((f.name, f.kind) for f in schema.fields)
         roles = (schema.target, schema.target_kind, schema.id, schema.event_time, schema.weight, schema.key)
-        known = self._layouts.get((fields, roles, schema.unknown))
+        key = (fields, roles, schema.unknown, self._nulls)
+        known = self._layouts.get(key)
         if known is None:
-            if len(self._layouts) >= 64:  # schemas that grew leave theirs behind
+            if len(self._layouts) >= _MAX_LAYOUTS:  # schemas that grew leave theirs behind
                 self._layouts.clear()
-            known = self._layouts[fields, roles, schema.unknown] = _Layout(schema)
+            known = self._layouts[key] = _Layout(schema, self._nulls if schema.unknown == "grow" else frozenset())
         return known
 
 
@@ -142,12 +154,12 @@ class _Layout:
     Attributes
     ----------
     decode
-        A record as a struct; strict, since whatever it takes is final.
+        A record as a struct; strict, since whatever it takes is final. Unknown fields that were null before may be.
     decode_alone
         A record as a dict, for those that `decode` does not take.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, nulls: frozenset[str]) -> None:
         required = schema.unknown == "error"
         members: list[tuple[Hashable, Any, Any]] = [
             (f.name, float | None if f.kind == "numeric" else _Scalar, msgspec.NODEFAULT if required else None)
@@ -167,6 +179,8 @@ class _Layout:
         self.event_time = role(schema.event_time, float | str | None)
         self.weight = role(schema.weight, float, 1.0)
         self.key = role(schema.key, _Name)
+        known = {name for name, _, _ in members}
+        members += [(name, None, None) for name in sorted(nulls) if name not in known]
         self.width = len(members)
         self.decode, self.decode_alone = _decoders(members, strict=schema.unknown != "ignore")
 
