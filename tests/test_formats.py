@@ -424,6 +424,14 @@ def test_avro_records_become_rows(tmp_path: Path) -> None:
     }
 
 
+def test_a_label_that_is_no_number_is_missing() -> None:
+    number = {"type": "record", "name": "N", "fields": [{"name": "y", "type": "double"}]}
+    format, values = AvroFormat(schema=number), records([avro({"y": math.nan}, number), avro({"y": 1.5}, number)])
+    schema = sl.Schema([], target="y", target_kind="numeric")
+    assert reasons(decode(values, schema, Roles(required=True), format)) == ["field 'y': the label is missing"]
+    np.testing.assert_array_equal(decode(values, schema, Roles(), format).batch.y, [math.nan, 1.5])
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60))
 def test_damaged_avro_is_a_reason(value: bytes) -> None:

@@ -105,7 +105,7 @@ class RowByRow:
     def _label(self, label: Any) -> float:
         """The label's number, without growing the schema."""
         schema = self._schema
-        if label is None:
+        if label is None or label != label:  # NaN
             if self._required and schema.target is not None:
                 raise SchemaError(f"field {schema.target!r}: the label is missing")
             return -1 if schema.target_kind == "nominal" else math.nan
