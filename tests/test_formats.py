@@ -850,7 +850,7 @@ def test_the_text_of_a_dead_letter() -> None:
 
 
 def test_alarms_as_json_and_as_columns() -> None:
-    alarm = Alarm("power", "e-0", "tree", "adwin", "drift", "e-0-7", 7, None, {"accuracy": 0.5})
+    alarm = Alarm("power", "e-0", "tree", "adwin", "drift", "e-0-7", 7, None)
     alarms = Alarms([alarm])
     (line,) = alarms.messages().values
     assert json.loads(line) == {
@@ -862,7 +862,6 @@ def test_alarms_as_json_and_as_columns() -> None:
         "record": "e-0-7",
         "row": 7,
         "event_time": None,
-        "metrics": {"accuracy": 0.5},
     }
-    assert alarms.table().to_pylist()[0]["metrics"] == [("accuracy", 0.5)]
+    assert alarms.table().to_pylist()[0]["detector"] == "adwin"
     assert Alarms([]).table().schema == alarms.table().schema
