@@ -334,6 +334,20 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert isinstance(layers.from_text(text, "x.yaml", {}).values, dict)
 
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp")))
+PLAIN = st.sampled_from(["none", "no", "1e3", "${A}", "$${A}", "~", "<<", "010"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | PLAIN,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXT, values, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=4))
+def test_what_is_written_is_read_again(values: dict[str, Any]) -> None:
+    assert layers.from_text(layers.to_yaml(values), "x.yaml", {}).values == values
+
+
 # -- parts --------------------------------------------------------------------------------------------------------
 
 

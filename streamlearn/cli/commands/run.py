@@ -76,9 +76,7 @@ def run(
         except FileNotFoundError:
             raise OptionError(f"{file}: there is no such file") from None
         if show:
-            import yaml
-
-            typer.echo(yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True), nl=False)
+            typer.echo(config.to_yaml(), nl=False)
         elif workers is not None and not check:
             if live:
                 raise OptionError("--live shows one worker; watch several by telemetry.prometheus")
