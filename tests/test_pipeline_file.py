@@ -414,6 +414,13 @@ def test_a_module_in_the_current_directory_is_found(tmp_path: Path, monkeypatch:
     assert config.make_learners()["champion"]({}) == "a"
 
 
+def test_a_program_may_give_objects_which_are_listed_by_a_type_of_their_own() -> None:
+    given = {"type": "given", "object": "Mine()"}
+    settings = {"name": "a", "source": given, "learners": {"x": given}, "sink": [given], "dead_letter": given}
+    config = PipelineConfig.from_mapping({**settings, "drift": [{"detector": "given", "object": "Mine()"}]})
+    assert config.fingerprint()["learners"] == {"x": given}
+
+
 # -- fingerprint, secrets, schema ---------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ def test_settings_are_shown_with_secrets_masked(parts: Path, tmp_path: Path) -> 
     ("arguments", "message"),
     [
         (["--worker", "a/b"], "--worker a/b: a name has letters, digits, '.', '_' and '-' only"),
-        (["--workers", "2"], "--workers 2: a source of the type well does not share its records out among workers"),
+        (["--workers", "2"], "--workers 2: the source does not share its records out among workers"),
         (["--workers", "2", "--live"], "--live shows one worker"),
     ],
 )

@@ -17,12 +17,17 @@ from .layers import Path_
 
 Problem = tuple[Path_, str]
 
+GIVEN = "given"
+"""The type under which a configuration lists what a program gave as an object."""
+
 IMPORTED = ("function", "river", "sklearn")
 """Learners that are no registered ones: something of the user's own, imported by its name."""
 
 
 def problems(group: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with ``{type: NAME, option: value, …}``, as far as names tell without making the part."""
+    if spec["type"] == GIVEN:
+        return
     try:
         name = registry.full_name(group, spec["type"])
         options = options_of(registry.load(group, name))
@@ -150,7 +155,7 @@ def normal_form(group: str, spec: Any) -> Any:
         calls = [registry.parse_call(step) for step in spec.split("|")]
         steps = [normal_form(group, {"type": name, **params}) for name, params in calls]
         return steps[0] if len(steps) == 1 else {"type": "chain", "steps": steps}
-    if spec["type"] in IMPORTED:
+    if spec["type"] in (GIVEN, *IMPORTED):
         return dict(spec)
     name = registry.full_name(group, spec["type"])
     options = options_of(registry.load(group, name))

@@ -111,14 +111,12 @@ def _supervise(
     config: PipelineConfig, file: Path, given: list[str], first: list[str], worker: str | None, workers: int
 ) -> int:
     """Be the supervisor of workers; their names are 0, 1, … or NAME-0, NAME-1, …"""
-    from ... import registry
-    from ...runtime.parts import options_of
     from ...runtime.supervisor import Supervisor
 
-    if "group" not in options_of(registry.load("live_sources", config.source["type"])) and workers > 1:
+    if workers > 1 and not getattr(config.make_source(), "grouped", False):
         raise OptionError(
-            f"--workers {workers}: a source of the type {config.source['type']} does not share its records out among "
-            "workers: each would read them all"
+            f"--workers {workers}: the source does not share its records out among workers, as a Kafka source with a "
+            "group does: each would read them all"
         )
     names = [str(i) if worker is None else f"{worker}-{i}" for i in range(workers)]
     ports = config.telemetry.prometheus
