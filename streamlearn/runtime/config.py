@@ -164,9 +164,6 @@ class CheckpointConfig(Keys):
     """Rows after which a commit takes place even before its time."""
     keep: int = Field(default=3, ge=1)
     """Checkpoints that are kept."""
-    pickle: bool = False
-    """Whether models that are Python objects, of River or scikit-learn, may be kept as pickles. Reading one runs code:
-    only where nobody else can write to the folder."""
     on_missing: Literal["fail", "fresh"] = "fail"
     """Where positions were committed but the checkpoint that belongs to them is gone: fail, or begin afresh."""
 

@@ -17,11 +17,10 @@ from .layers import Path_
 
 Problem = tuple[Path_, str]
 
-GIVEN = "given"
-"""The type under which a configuration lists what a program gave as an object."""
-
 IMPORTED = ("function", "river", "sklearn")
 """Learners that are no registered ones: something of the user's own, imported by its name."""
+GIVEN = "given"
+"""The type that stands for an object which a program gave."""
 
 
 def problems(group: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
@@ -155,7 +154,7 @@ def normal_form(group: str, spec: Any) -> Any:
         calls = [registry.parse_call(step) for step in spec.split("|")]
         steps = [normal_form(group, {"type": name, **params}) for name, params in calls]
         return steps[0] if len(steps) == 1 else {"type": "chain", "steps": steps}
-    if spec["type"] in (GIVEN, *IMPORTED):
+    if spec["type"] in (*IMPORTED, GIVEN):
         return dict(spec)
     name = registry.full_name(group, spec["type"])
     options = options_of(registry.load(group, name))
