@@ -164,6 +164,8 @@ class CheckpointConfig(Keys):
     """Rows after which a commit takes place even before its time."""
     keep: int = Field(default=3, ge=1)
     """Checkpoints that are kept."""
+    pickle: bool = False
+    """Whether River's and scikit-learn's models may be kept as pickles, which run code when they are read."""
     on_missing: Literal["fail", "fresh"] = "fail"
     """Where positions were committed but the checkpoint that belongs to them is gone: fail, or begin afresh."""
 
@@ -482,37 +484,33 @@ class PipelineConfig(Keys):
             format: Format = parts.make("formats", options)
         return format
 
-    def make_learners(self) -> dict[str, Any]:
-        """The learners by name, the champion first: learners, or the user's functions."""
+    def make_learners(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The learners by name, the champion first: those given, and else made: learners, or the user's functions."""
         made = {}
         for (path, spec), name in zip(self._learners_as_written(), self.learner_specs, strict=True):
+            if given and name in given:
+                made[name] = given[name]
+                continue
             with self._located(path):
                 made[name] = parts.make_learner(spec)
         return made
 
-    def make_detectors(self) -> list[Any]:
-        """New detectors for one learner's errors."""
-        made = []
-        for i, spec in enumerate(self.drift):
-            with self._located(("drift", i)):
-                made.append(models.make_detector(_as_typed(spec)))
-        return made
+    def make_detector(self, i: int) -> Any:
+        """A detector for one learner's errors."""
+        with self._located(("drift", i)):
+            return models.make_detector(_as_typed(self.drift[i]))
 
-    def make_sinks(self) -> list[Sink]:
-        """The sinks of predictions, not yet open."""
-        return self._make_sinks("sink", self.sink)
-
-    def make_alarm_sinks(self) -> list[Sink]:
-        """The sinks of drift alarms, not yet open; a webhook is none."""
-        return self._make_sinks("alarms", self.alarms)
+    def make_sink(self, key: Literal["sink", "alarms"], i: int) -> Sink:
+        """A sink of predictions or of drift alarms, not yet open; a webhook is none."""
+        return self._make_sinks(key, [getattr(self, key)[i]], i)[0]
 
     def make_dead_letter(self) -> Sink | None:
         """The sink of records that can't be used, not yet open."""
         return None if self.dead_letter is None else self._make_sinks("dead_letter", [self.dead_letter])[0]
 
-    def _make_sinks(self, key: str, specs: list[dict[str, Any]]) -> list[Sink]:
+    def _make_sinks(self, key: str, specs: list[dict[str, Any]], first: int = 0) -> list[Sink]:
         made: list[Sink] = []
-        for i, spec in enumerate(specs):
+        for i, spec in enumerate(specs, first):
             with self._located((key, i)):
                 made.append(parts.make("sinks", spec))
         return made
