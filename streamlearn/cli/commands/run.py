@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,6 +96,7 @@ def _work(config: PipelineConfig, worker: str, *, check: bool, live: bool) -> No
         pipeline.check(worker=worker)
         typer.echo(f"{config.name}: all is well; nothing was read")
         return
+    _say_what_is_compiled(pipeline.plan.learners)
     observers = make_observers(config.telemetry.model_dump(), pipeline=config.name, worker=worker, live=live)
     try:
         watch_supervisor(pipeline.stop)
@@ -105,6 +106,17 @@ def _work(config: PipelineConfig, worker: str, *, check: bool, live: bool) -> No
         for observer in observers:
             observer.close()
     typer.echo(f"{config.name}: {summary}", err=True)
+
+
+def _say_what_is_compiled(learners: Mapping[str, Any]) -> None:
+    """Say why the first rows take long: kernels are compiled when they are first used on a machine."""
+    from ...array_learner import ArrayLearner
+    from ...compiled import is_compiled
+
+    for name, learner in learners.items():
+        core = learner.steps[-1] if hasattr(learner, "steps") else learner
+        if isinstance(core, ArrayLearner) and not is_compiled(type(core)._advance):
+            typer.echo(f"streamlearn: compiling {name} (once; kept on disk)", err=True)
 
 
 def _supervise(
