@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import logging
 import os
@@ -136,6 +137,16 @@ def test_lines_across_the_blocks_that_are_read(tmp_path: Path, size: int) -> Non
 def test_many_lines_come_as_they_are(tmp_path: Path) -> None:
     files = {"a.jsonl": b"".join(b'{"row":%d}\n' % row for row in range(50_000))}
     assert read(opened(write(tmp_path, files)), 999) == naive(files)
+
+
+def test_a_poll_is_as_long_as_it_may_be_within_bounds(tmp_path: Path) -> None:
+    few, many = b"%s\n" % (b"x" * 1_000_000), b"1\n"
+    source = opened(write(tmp_path, {"a.jsonl": many * 200_000 + few * 60}))
+    assert [len(source.poll(rows, 0.0)[0]) for rows in (150_000, 50_000)] == [150_000, 50_000]
+    lengths = []
+    while not source.finished:
+        lengths += [len(piece) for piece in source.poll(1000, 0.0)]
+    assert (sum(lengths), max(lengths) < 25) == (60, True)  # not all of the long lines at once
 
 
 def test_a_line_that_is_too_long_is_cut_and_counted(tmp_path: Path) -> None:
@@ -643,6 +654,54 @@ def test_options_are_checked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="can't make the folder"):
         FileSink(tmp_path / "file" / "out.jsonl").open(EXACTLY)
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 5)),
+        st.tuples(st.just("commit"), st.just(0)),
+        st.tuples(st.just("flush"), st.just(0)),
+        st.tuples(st.just("crash"), st.integers(0, 1_000)),
+    ),
+    max_size=25,
+)
+
+
+@anyhow
+@given(steps, st.booleans(), st.booleans())
+def test_whatever_a_crash_leaves_of_what_was_not_committed(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], exactly: bool, zeros: bool
+) -> None:
+    """A crash keeps what a commit made safe, and of the rest any part: torn, or filled up with zeros by the disk."""
+    worker = EXACTLY if exactly else AT_LEAST
+    path = tmp_path_factory.mktemp("sink") / "out.jsonl"
+    sink = sink_of(path, None, worker)
+    row, committed, state = 0, 0, sink.state("s")
+    for step, number in [*steps, ("crash", 0), ("write", 1), ("commit", 0)]:
+        if step == "write":
+            sink.write("s", Rows(*({"row": r} for r in range(row, row + number))))
+            row += number
+        elif step == "flush":
+            sink.flush()
+        elif step == "commit":
+            sink.flush()
+            committed, state = row, json.loads(json.dumps(sink.state("s")))
+        else:
+            sink.close()
+            size, safe = path.stat().st_size, state["bytes"]
+            kept = safe + number % (size - safe + 1)
+            os.truncate(path, kept)
+            if zeros and exactly:
+                os.truncate(path, size)
+            sink = sink_of(path, state, worker)
+            row = committed
+    sink.close()
+    found = [line["row"] for line in lines_in(path)]
+    if exactly:
+        assert found == list(range(row))
+    else:
+        assert sorted(set(found)) == list(range(row))
+        assert all(after <= before + 1 for before, after in itertools.pairwise(found))
 
 
 # -- the sink: disks that are full, processes that are killed

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from streamlearn.errors import PositionError, SourceError
 from streamlearn.live import Assignment, LiveSource, Worker
-from streamlearn.parameters import check_choice, check_flag, check_range
+from streamlearn.parameters import call_of, check_choice, check_flag, check_range, parameters_of
 from streamlearn.records import Records
 
 from .lines import BLOCK, LinesPart
@@ -18,7 +18,7 @@ from .part import Part
 from .place import is_compressed, kind_of, place_of
 from .table import TablePart
 
-LOOK_AGAIN = 0.02
+LOOK_AGAIN = 0.005
 """Seconds between two looks at a file that is followed."""
 LIST_AGAIN = 0.2
 """Seconds between two listings of a folder at least; and twenty times what the last one took."""
@@ -107,6 +107,14 @@ class LiveFileSource(LiveSource):
         self._listed, self._listing_took = -1e9, 0.0
         self._ended: dict[str, int] = {}  # sizes of files when they were read to their ends
         self._warned: set[str] = set()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that it was made with."""
+        return parameters_of(self)
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     # -- the contract -------------------------------------------------------------------------------------------------
 
