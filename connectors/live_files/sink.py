@@ -76,8 +76,11 @@ class FileSink(Sink):
     def restore(self, shard: str, state: Any | None) -> None:
         """Open the shard's file, and go back to its state (see `Sink.restore`)."""
         self.release(shard)
+        path = self.path_of(shard)
+        if state is None and path.is_file() and path.stat().st_size:
+            self._worker.log.warning("sink %s: %s has lines already; new ones go behind them", self.name, path)
         writer = PartsWriter if self.format == "parquet" else LinesWriter
-        self._writers[shard] = writer(self.path_of(shard), state, exact=self._worker.guarantee == "exactly-once")
+        self._writers[shard] = writer(path, state, exact=self._worker.guarantee == "exactly-once")
 
     def path_of(self, shard: str) -> Path:
         """Where the outputs of a shard are."""
