@@ -21,7 +21,7 @@ Event = tuple[Any, ...]  # ("row", id, time, features) or ("label", id, label)
 
 
 class Driver:
-    """Feeds events to `PendingLabels` in batches, predicts each row with its own number, and logs as the oracle does."""
+    """Feeds events to `PendingLabels` in batches, predicts each row by its number, logs as the oracle does."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -119,7 +119,7 @@ def cut(events: list[Event], cuts: list[int]) -> list[list[Event]]:
 
 def oracle(events: list[Event], options: dict[str, Any]) -> Pending:
     classes = list(dict.fromkeys([*CLASSES, *([options["default"]] if "default" in options else [])]))
-    naive = Pending(**options, fixed_bytes=160 + 8, class_bytes=8, classes=len(classes))
+    naive = Pending(**options, fixed_bytes=240 + 8, class_bytes=8, classes=len(classes))
     for event in events:
         if event[0] == "row":
             naive.row(event[1], event[2], int(np.count_nonzero(~np.isnan(event[3]))))

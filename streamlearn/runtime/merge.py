@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +36,8 @@ class Turn:
         self,
         documents: Sequence[Sequence[Mapping[str, Any] | str | None]],
         rows: np.ndarray,
-        key: Hashable,
-        label: Hashable,
+        key: Any,
+        label: Any,
     ) -> tuple[Arrivals, list[tuple[int, int]], list[tuple[int, Rejected]]]:
         """The labels as `PendingLabels` takes them.
 
