@@ -210,6 +210,7 @@ class PendingLabels:
         )
         self._learners = list(learners)
         self._bounds = Bounds(
+            nominal=self._nominal,
             ttl=np.inf if ttl is None else float(ttl),
             default=np.nan if default is None else self._target(default),
             max_rows=max_rows,

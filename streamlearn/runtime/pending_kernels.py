@@ -134,8 +134,9 @@ class StoreArrays(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What limits waiting; ``ttl`` is inf and ``default`` NaN where there is none."""
+    """What limits waiting; ``ttl`` is inf and ``default`` NaN where there is none, ``nominal`` says what labels are."""
 
+    nominal: bool
     ttl: float
     default: float
     max_rows: int
@@ -332,7 +333,7 @@ def _expire(s: StoreArrays, bounds: Bounds, out: WalkArrays, n: int) -> None:
 @inlined
 def _take_label(s: StoreArrays, bounds: Bounds, out: WalkArrays, entry: int, target: float, n: int) -> None:
     status = s.status[entry]
-    if target >= s.numbers[CLASSES]:
+    if bounds.nominal and target >= s.numbers[CLASSES]:
         s.numbers[CLASSES] = int(target) + 1
     if status == IS_WAITING:
         _learn_waiting(s, out, entry, target, n)

@@ -80,8 +80,12 @@ class KeptPredictions:
     def at(self, slots: np.ndarray) -> Kept:
         """What was kept in these slots; zeros where nothing was predicted."""
         made = self.made[slots]
-        prediction = np.zeros(len(slots)) if self.prediction is None else np.where(made, self.prediction[slots], 0)
-        proba = None if self.proba is None else np.where(made[:, np.newaxis], self.proba[slots], 0.0)
+        prediction = np.zeros(len(slots)) if self.prediction is None else self.prediction[slots]
+        proba = None if self.proba is None else self.proba[slots]
+        if not made.all():
+            prediction[~made] = 0
+            if proba is not None:
+                proba[~made] = 0.0
         return Kept(prediction, proba, made)
 
     def put(self, slots: np.ndarray, kept: Kept) -> None:
@@ -102,7 +106,7 @@ class KeptPredictions:
         self.proba[slots, classes:] = 0.0
 
     def state(self, learner: str, slots: np.ndarray, classes: int) -> dict[str, Any]:
-        """What was kept in these slots, as arrays; None where all are zeros, since what was there before is no matter."""
+        """What was kept in these slots, as arrays; None where all are zeros, whatever was there before."""
         kept = self.at(slots)
         return {
             "learner": learner,
