@@ -58,7 +58,7 @@ class Driver:
             number = int(step.batch.X[row, 0])
             if operation >= 0:
                 assert row >= step.late
-                self.log.append(("predict", number))
+                self.log.append(("predict", number, int(step.known[row - step.late])))
             else:
                 self.log.append(("learn", number, self.schema.classes[step.batch.y[row]]))
         numbers = step.batch.X[:, 0]

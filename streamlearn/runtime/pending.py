@@ -73,6 +73,8 @@ class LabelStep:
         How many of them are of earlier batches.
     schedule : int64 [n + k]
         What to do in order: each new row is predicted, each label learned at its place.
+    known : int64 [n]
+        How many classes were known when each new row was predicted; labels that come later in the batch bring more.
     applied : int64 [k]
         The rows that are learned, in the order in which they are.
     targets : int64 [k] or float64 [k]
@@ -88,6 +90,7 @@ class LabelStep:
     batch: Batch
     late: int
     schedule: np.ndarray
+    known: np.ndarray
     applied: np.ndarray
     targets: np.ndarray
     weight: np.ndarray | None
@@ -435,6 +438,7 @@ class PendingLabels:
             batch=joined,
             late=late,
             schedule=schedule,
+            known=out.known,
             applied=~schedule[schedule < 0],
             targets=out.target[:applied].astype(dtype),
             weight=None,

@@ -160,6 +160,8 @@ class WalkArrays(NamedTuple):
         What they are learned with.
     late : int64
         Slots of learned rows that are from earlier batches, in order.
+    known : int64 [n]
+        Classes known when each new row was predicted.
     freed : int64
         Entries that became absent, and may have come back.
     lengths : int64 [4]
@@ -170,6 +172,7 @@ class WalkArrays(NamedTuple):
     entry: np.ndarray
     target: np.ndarray
     late: np.ndarray
+    known: np.ndarray
     freed: np.ndarray
     lengths: np.ndarray
 
@@ -181,6 +184,7 @@ class WalkArrays(NamedTuple):
             np.empty(learns, np.int64),
             np.empty(learns),
             np.empty(learns, np.int64),
+            np.empty(rows, np.int64),
             np.empty(entries + rows + labels, np.int64),
             np.zeros(4, np.int64),
         )
@@ -214,6 +218,7 @@ def _without_owners(s: StoreArrays, out: WalkArrays) -> tuple[StoreArrays, WalkA
             borrowed(out.entry),
             borrowed(out.target),
             borrowed(out.late),
+            borrowed(out.known),
             borrowed(out.freed),
             borrowed(out.lengths),
         ),
@@ -360,6 +365,7 @@ def _take_row(s: StoreArrays, bounds: Bounds, out: WalkArrays, entry: int, row: 
     """Predict a row, then see whether it waits."""
     out.schedule[out.lengths[OPERATIONS]] = row
     out.lengths[OPERATIONS] += 1
+    out.known[row] = s.numbers[CLASSES]
     if entry == NOBODY:
         s.counters[ANONYMOUS] += 1
         return
