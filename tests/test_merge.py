@@ -232,6 +232,15 @@ def test_buffers_are_bounded_but_for_labels_that_an_event_waits_for() -> None:
     assert not merge.wants_labels
 
 
+def test_a_source_that_begins_at_its_end_is_sought_to_where_it_began() -> None:
+    merge = Merge()
+    merge.push_labels(records("l", [1.0, 5.0], 700))
+    assert merge.take(events_caught_up=False, labels_caught_up=False) == []
+    again = Merge()
+    again.restore(json.loads(json.dumps(merge.state())))
+    assert again.position("l") == 700
+
+
 def test_what_goes_to_another_worker_is_forgotten() -> None:
     merge = Merge()
     for partition in ("l-0", "l-1"):
