@@ -24,10 +24,10 @@ from .pending_state import SavedLabels
 from .waiting_rows import Kept, WaitingRows
 
 UNBOUNDED = 2**62
-ROW_BYTES = 240
+ROW_BYTES = 256
 """What a waiting row costs beside its fields, its predictions and the characters of its id. An estimate, the same on
 all machines, since what is evicted must not depend on them."""
-ID_BYTES = 120
+ID_BYTES = 160
 """As much of it as an id costs that stands for no waiting row: its place in the dict, and the object itself."""
 
 
@@ -151,7 +151,7 @@ class PendingLabels:
         Rows that wait; beyond, the oldest is dropped.
     max_bytes : int, optional
         Memory of rows that wait, counted as 8 bytes a field, 8 a prediction, 8 a class (with `proba`), the bytes of the
-        id, and 240.
+        id, and 256.
     max_early : int
         Labels whose rows have not come; beyond, the oldest is dropped.
     max_done : int
