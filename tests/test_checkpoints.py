@@ -733,10 +733,46 @@ def test_pruning_never_removes_the_only_sound_ones(tmp_path: Path) -> None:
 def test_what_was_prepared_and_not_committed_is_discarded(tmp_path: Path) -> None:
     lineage = filled(tmp_path, 4)
     with pytest.raises(CheckpointError, match="nothing was removed"):
-        lineage.discard_after(CheckpointId(1, 9))
+        lineage.discard_after(CheckpointId(1, 0))
+    assert lineage.discard_after(CheckpointId(1, 9)) == []
     assert lineage.discard_after(CheckpointId(1, 2)) == [CheckpointId(1, 3), CheckpointId(1, 4)]
     assert number_in(lineage.newest()) == 2
     assert lineage.write(content(5)).id == CheckpointId(1, 5)  # a number is never used again
+
+
+def test_what_was_committed_elsewhere_decides(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 4)
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 3
+    spoil(lineage, CheckpointId(1, 3))
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 2
+    assert [skipped.id for skipped in lineage.skipped] == [CheckpointId(1, 3)]
+    (lineage.directory / CheckpointId(1, 2).file_name).unlink()
+    assert number_in(lineage.newest(committed=CheckpointId(1, 2))) == 1
+    with pytest.raises(CheckpointError, match="1-0 was committed, and neither it nor one before it is in"):
+        lineage.newest(committed=CheckpointId(1, 0))
+    with pytest.raises(CheckpointError, match=r"2-7 was committed.*is this the pipeline's checkpoint\.dir"):
+        CheckpointStore(tmp_path).lineage("other").newest(committed=CheckpointId(2, 7))
+
+
+def test_going_back_overrules_what_was_committed(tmp_path: Path) -> None:
+    filled(tmp_path, 4)
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    assert lineage.rollback(CheckpointId(1, 1)).id == CheckpointId(2, 5)
+    lineage.write(content(6))
+    for committed in (CheckpointId(1, 3), CheckpointId(1, 4)):
+        found = lineage.newest(committed=committed)
+        assert (number_in(found), found and found.is_rollback) == (1, True)
+    assert lineage.discard_after(CheckpointId(1, 3)) == [CheckpointId(1, 4), CheckpointId(2, 6)]
+    lineage.write(content(7))
+    assert number_in(lineage.newest(committed=CheckpointId(2, 7))) == 7
+    spoil(lineage, CheckpointId(2, 5))
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 3
+    assert [skipped.id for skipped in lineage.skipped] == [CheckpointId(2, 5)]
+    newer = lineage.directory / CheckpointId(9, 9).file_name
+    newer.write_bytes(forged(document(version=3), {}))
+    with pytest.raises(VersionError):
+        lineage.newest(committed=CheckpointId(1, 3))
 
 
 def test_a_fenced_owner_removes_nothing(tmp_path: Path) -> None:
@@ -841,6 +877,20 @@ def test_a_file_size_limit_stands_for_a_full_disk(tmp_path: Path) -> None:
     assert "2-2 was NOT written, the one before it is intact: the file is larger than may be" in done.stdout, done
     assert sorted(path.name for path in lineage.directory.iterdir()) == ["000001-0000000001.ckpt", "000002.owner"]
     assert (lineage.directory / CheckpointId(1, 1).file_name).read_bytes() == before
+    assert done.stderr == ""
+
+
+def test_a_new_folder_is_made_durable(tmp_path: Path) -> None:
+    synced = []
+
+    class Recording(Disk):
+        def sync_directory(self, directory: Path) -> None:
+            synced.append(directory)
+
+    Recording().make_directory(tmp_path / "a" / "b" / "c")
+    assert sorted(synced) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    Recording().make_directory(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
 
 
 def test_a_directory_that_cannot_be_written_is_named() -> None:
