@@ -435,7 +435,7 @@ class Lineage:
         return []
 
     def discard_after(self, committed: CheckpointId) -> list[CheckpointId]:
-        """Remove what was prepared after the committed checkpoint and not committed, durably; returns which.
+        """Remove what was prepared after the committed checkpoint and not committed; returns which.
 
         Do so before the first `write` of an epoch: once a later checkpoint is committed, nothing tells any more that
         these were not, and if that one is damaged, they must not stand in for it.
@@ -450,12 +450,7 @@ class Lineage:
         self._check_owner(self._owned())
         if min(self.ids(), default=committed) > committed:
             raise CheckpointError(f"shard {self.shard!r} has no checkpoint up to {committed}: nothing was removed")
-        removed = self._remove(self._prepared(committed))
-        try:
-            self._disk.sync_directory(self.directory)
-        except OSError as error:
-            raise self._failure("what was not committed may not be removed for good", error) from error
-        return removed
+        return self._remove(self._prepared(committed))  # safe with the next `write`, which syncs the folder
 
     def _has_sound(self, ids: list[CheckpointId]) -> bool:
         """Whether one of them is known to be sound; if not, and none is found so, the newest is known to be damaged."""
