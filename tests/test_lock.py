@@ -76,3 +76,12 @@ def test_a_lock_is_taken_and_given_back(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError, match="can't lock"):
         WorkerLock(tmp_path / "file", "0").acquire()
+
+
+def test_a_lock_whose_file_is_unreadable_still_holds(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    (file,) = (tmp_path / "workers").iterdir()
+    for text in ("", "{", "[1]", '{"pid": 1}'):
+        file.write_text(text)
+        with pytest.raises(CheckpointError, match="in use by another process: stop it"):
+            WorkerLock(tmp_path, "a/0", wait=0).acquire()
+        assert running(tmp_path) == ["worker 'a/0'"]
