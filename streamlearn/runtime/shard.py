@@ -361,7 +361,8 @@ class Shard:
         champion, *shadows = self.contenders
         classified = champion.task == "classification"
         keys = records.keys
-        whole = good is None and len(rows) == len(records)
+        own_rows = rows if good is None else rows[good]
+        whole = len(own_rows) == len(records)
         return Predictions(
             prediction_id=ids if good is None else [ids[row] for row in good],
             champion=answers(champion.label, proba=self._plan.probabilities),
