@@ -120,7 +120,11 @@ _IMPORTED = [
     {
         "type": "object",
         "description": "A function of your own, in the place of a learner; other keys are its keyword arguments.",
-        "properties": {"type": {"const": "function"}, "call": _NAMED},
+        "properties": {
+            "type": {"const": "function"},
+            "call": _NAMED,
+            "task": {"enum": ["classification", "regression"], "default": "classification"},
+        },
         "required": ["type", "call"],
     },
     {
