@@ -27,6 +27,9 @@ from .outputs import Answers, DeadLetters, Predictions
 from .pending import Arrivals, LabelStep, PendingLabels
 from .plan import Plan
 
+BEGIN = "begin"
+"""The reason in the note of a shard's first checkpoint, which is empty."""
+
 log = logging.getLogger("streamlearn")
 
 
@@ -436,6 +439,11 @@ class Shard:
         self._previous, self.written = (None if self.written is None else self.written.id), written
         self.dirty = False
         return written
+
+    def begin(self, sinks: Mapping[str, object]) -> None:
+        """Write an empty checkpoint before anything else is written, so that a sink can tell later what is ours."""
+        if self.lineage is not None:
+            self.lineage.write(self.content(sinks), note={"reason": BEGIN})
 
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""

@@ -529,6 +529,8 @@ class Incarnation:
             shard.positions = {partition: mark.position for partition, mark in committed.items()}
         reach("on-restore")
         self._outlets.restore(name, states)
+        if self._plan.guarantee == "exactly-once" and shard.written is None:
+            shard.begin(self._outlets.states(name))
         self._shards[name] = shard
         return shard
 
