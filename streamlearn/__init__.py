@@ -37,6 +37,8 @@ _HOMES = {
     "compare": "evaluation",
     "evaluate": "evaluation",
     "evaluate_detectors": "detection",
+    "Pipeline": "runtime.pipeline",
+    "from_function": "adapters",
     "from_river": "adapters",
     "from_sklearn": "adapters",
     "load": "models",

@@ -1,3 +1,4 @@
+from .adapters import from_function as from_function
 from .adapters import from_river as from_river
 from .adapters import from_sklearn as from_sklearn
 from .algorithms.anomaly import HalfSpaceTrees as HalfSpaceTrees
@@ -68,3 +69,4 @@ from .unsupervised import AnomalyDetector as AnomalyDetector
 from .unsupervised import Clusterer as Clusterer
 
 __version__: str
+from .runtime.pipeline import Pipeline as Pipeline

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, cast
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NoReturn, cast
 
 import numpy as np
 import river.base
@@ -12,7 +13,7 @@ import river.base
 from .batch import Batch
 from .errors import InputError, OptionError, StateError
 from .learner import Learner, Outputs
-from .parameters import check_range
+from .parameters import check_choice, check_range
 from .schema import Schema
 from .work import test_then_train
 
@@ -193,6 +194,54 @@ class SklearnLearner(AdaptedLearner):
         return schema.classes
 
 
+class FunctionLearner(AdaptedLearner):
+    """A Python function in a learner's place: it predicts, and learns nothing (see `from_function`).
+
+    Parameters
+    ----------
+    call
+        Takes a row as a dict; gives a label, a dict of probabilities by label, or, for regression, a number.
+    task : "classification" or "regression"
+    """
+
+    def __init__(
+        self,
+        *,
+        call: Callable[[dict[Hashable, Any]], Any],
+        task: Literal["classification", "regression"] = "classification",
+        schema: Schema | None = None,
+    ) -> None:
+        check_choice("task", task, ("classification", "regression"))
+        if not callable(call):
+            raise OptionError(f"call must be a function of a row, got {call!r}")
+        self.task = task
+        self.call = call
+        super().__init__(schema=schema)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        if state:
+            raise StateError("a function has no state to restore")
+
+    def _process(self, batch: Batch, schedule: np.ndarray | None, proba: bool) -> Outputs:
+        outputs, schema = self._outputs(len(batch), proba), cast(Schema, self._live)
+        for row in range(len(batch)) if schedule is None else schedule[schedule >= 0].tolist():
+            said = self.call(schema.decode_row(batch.X[row]))
+            if self.task == "regression":
+                outputs.prediction[row] = said
+                continue
+            chances = said if isinstance(said, Mapping) else {said: 1.0}
+            codes = {schema.encode_label(label, grow=False): chance for label, chance in chances.items()}
+            if outputs.proba is not None:
+                for code, chance in codes.items():
+                    if code >= 0:
+                        outputs.proba[row, code] = chance
+            outputs.prediction[row] = max(codes, key=lambda code: codes[code], default=-1)
+        return outputs
+
+
 def _is_regressor(model: Any) -> bool:
     from sklearn.base import is_regressor
 
@@ -276,8 +325,37 @@ def from_sklearn(
     return SklearnLearner(model=model, classes=classes, rows_per_step=rows_per_step, schema=schema)
 
 
+def from_function(
+    call: Callable[[dict[Hashable, Any]], Any],
+    *,
+    task: Literal["classification", "regression"] = "classification",
+    schema: Schema | None = None,
+) -> FunctionLearner:
+    """Let a Python function stand where a learner stands: it predicts, and learns nothing.
+
+    Parameters
+    ----------
+    call
+        Takes a row as a dict; gives a label, a dict of probabilities by label, or, for regression, a number. A label
+        that the stream has not shown so far counts as no prediction.
+    task : "classification" or "regression"
+        What it predicts.
+    schema
+        A schema to begin with.
+
+    Examples
+    --------
+    >>> import streamlearn as sl
+    >>> rule = sl.from_function(lambda row: "high" if row["amount"] > 100 else "low")
+    >>> rule.learn_many([{"amount": 5.0}, {"amount": 500.0}], ["low", "high"])
+    >>> rule.predict_one({"amount": 250.0})
+    'high'
+    """
+    return FunctionLearner(call=call, task=task, schema=schema)
+
+
 def as_learner(model: Any) -> Learner:
-    """A learner out of a learner, a registered name, a River model or a scikit-learn estimator.
+    """A learner out of a learner, a registered name, a River model, a scikit-learn estimator or a function.
 
     Raises
     ------
@@ -294,4 +372,8 @@ def as_learner(model: Any) -> Learner:
         return from_river(model)
     if hasattr(model, "partial_fit"):
         return from_sklearn(model)
-    raise OptionError(f"not a learner, a registered name, a River model or a partial_fit estimator: {model!r}")
+    if inspect.isroutine(model):
+        return from_function(model)
+    raise OptionError(
+        f"not a learner, a registered name, a River model, a partial_fit estimator or a function: {model!r}"
+    )

@@ -153,7 +153,7 @@ def _arrow_numbers(values: pa.Array, name: Hashable) -> np.ndarray:
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _parse_numbers(values.cast(pa.string()), name)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = values.cast(pa.timestamp("us", tz=getattr(kind, "tz", None))).cast(pa.int64())
+        micros = values.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
         return np.asarray(_arrow_numbers(micros, name) / 1e6)
     if pa.types.is_boolean(kind):
         values = values.cast(pa.uint8())

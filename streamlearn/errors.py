@@ -30,6 +30,14 @@ class StateError(StreamlearnError, ValueError):
     """A state or a model file is damaged, hostile, or made by another version."""
 
 
+class VersionError(StateError):
+    """A file is sound, and made by a newer streamlearn: upgrade, rather than fall back to an older file."""
+
+
+class CheckpointError(StreamlearnError):
+    """A checkpoint can't be written, or the directory of checkpoints can't be used; what is there already is intact."""
+
+
 class SourceError(StreamlearnError):
     """A live source can't be reached, or does not answer."""
 

@@ -28,6 +28,9 @@ class Worker:
         What the pipeline promises; a sink that can't keep it refuses to open.
     commit_every
         Seconds between two commits, for time-outs that must be longer.
+    single
+        Whether the pipeline has one shard whatever happens (a source of one partition, one worker): a sink of files
+        then needs no shard in its files' names.
     shared
         What the connectors of one worker share, such as a transactional producer; they own its keys.
     log
@@ -38,6 +41,7 @@ class Worker:
     name: str = "0"
     guarantee: Guarantee = "at-least-once"
     commit_every: float = 5.0
+    single: bool = False
     shared: dict[Any, Any] = field(default_factory=dict)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("streamlearn"))
 
@@ -83,12 +87,15 @@ class LiveSource(ABC):
         What logs and metrics call the source.
     bounded : bool
         Whether the stream ends: after `poll` returned nothing and `finished` is true there is nothing more.
+    grouped : bool
+        Whether other workers may have some of the partitions.
     format : str
         The registered format of the records' bytes; ``"table"`` if the source delivers columns.
     """
 
     name: str
     bounded: bool = False
+    grouped: bool = False
     format: str = "json"
 
     @abstractmethod

@@ -53,6 +53,44 @@ class Records:
     def __len__(self) -> int:
         return len(self.offsets)
 
+    def slice(self, start: int, stop: int) -> Records:
+        """Records ``start … stop-1``. Where they end before the others, `next` is an offset: for sources whose
+        positions are offsets."""
+
+        def cut(column: Any) -> Any:
+            return None if column is None else column[start:stop]
+
+        return Records(
+            self.partition,
+            self.origin,
+            self.offsets[start:stop],
+            self.next if stop >= len(self) else int(self.offsets[stop]),
+            self.values[start:stop],
+            None if self.table is None else self.table.slice(start, stop - start),
+            cut(self.keys),
+            cut(self.headers),
+            cut(self.times),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Records]) -> Records:
+        """Records one after the other, for a look at them all: ids are the first part's."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        table = None
+        if first.table is not None:
+            tables = pa.Table.from_batches([part.table for part in parts if part.table is not None])
+            table = tables.combine_chunks().to_batches()[0]
+        return cls(
+            first.partition,
+            first.origin,
+            np.concatenate([part.offsets for part in parts]),
+            parts[-1].next,
+            [value for part in parts for value in part.values],
+            table,
+        )
+
     def id(self, row: int) -> str:
         """The id of a record: ``<origin>-<offset>``."""
         return f"{self.origin}-{self.offsets[row]}"

@@ -77,7 +77,7 @@ def full_name(group: str, name: str) -> str:
         return fitting[0]
     if fitting:
         raise UnknownNameError(f"{name!r} fits several {group}: {', '.join(fitting)}")
-    raise unknown_name(group.removesuffix("s"), name, known)
+    raise unknown_name(group.removesuffix("s").replace("_", " "), name, known)
 
 
 def load(group: str, name: str) -> Any:

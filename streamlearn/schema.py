@@ -78,13 +78,13 @@ class Schema:
     fields
         `Field` objects, in column order.
     target
-        Name of the target column; it, `id`, `event_time` and `weight` are never features.
+        Name of the target column; it, `id`, `event_time`, `weight` and `key` are never features.
     target_kind : "nominal" or "numeric"
         Nominal for classification, numeric for regression.
     classes
         Class labels in code order, where they are declared beforehand.
-    id, event_time, weight
-        Names of columns with these roles.
+    id, event_time, weight, key
+        Names of columns with these roles; a key says what separate models are kept for.
     unknown : "grow", "ignore" or "error"
         What an unknown field or category does: becomes a new column or category; is dropped (a category is then a
         missing value); or raises, as does then an absent field. Past 10,000 categories a field stops growing and
@@ -118,6 +118,7 @@ class Schema:
         id: Hashable | None = None,
         event_time: Hashable | None = None,
         weight: Hashable | None = None,
+        key: Hashable | None = None,
         unknown: Policy = "grow",
     ) -> None:
         if unknown not in ("error", "ignore", "grow"):
@@ -126,7 +127,7 @@ class Schema:
             raise SchemaError(f"target_kind must be 'numeric' or 'nominal', not {target_kind!r}")
         self.fields = list(fields)
         self.target, self.target_kind = target, target_kind
-        self.id, self.event_time, self.weight = id, event_time, weight
+        self.id, self.event_time, self.weight, self.key = id, event_time, weight, key
         self.unknown = unknown
         self.classes: list[Hashable] = [plain(label) for label in classes]
         self.classes_declared = bool(self.classes)
@@ -168,7 +169,7 @@ class Schema:
         target_kind
             Overrides the inference of the target's kind.
         options
-            Further options of `Schema` (``id``, ``event_time``, ``weight``, ``unknown``).
+            Further options of `Schema` (``id``, ``event_time``, ``weight``, ``key``, ``unknown``).
 
         Raises
         ------
@@ -196,7 +197,7 @@ class Schema:
             found = [(name, columns.field_of(name, table.column(name))) for name in table.schema.names]
             target_values = None
         by_name = dict(found)
-        roles = {role: options.get(role) for role in ("id", "event_time", "weight")}
+        roles = {role: options.get(role) for role in ("id", "event_time", "weight", "key")}
         for role, name in [("target", target), *roles.items(), *(("kinds", name) for name in kinds)]:
             if name is not None and name not in by_name:
                 raise SchemaError(f"{role}: there is no column {name!r}; the columns are {columns.listing(by_name)}")
@@ -224,6 +225,15 @@ class Schema:
     def names(self) -> list[Hashable]:
         """Names of the fields, in column order."""
         return [f.name for f in self.fields]
+
+    def codes(self, column: int) -> Mapping[Hashable, int]:
+        """The codes of a nominal field's categories, as they stand and as they grow."""
+        return self._codes[column]
+
+    @property
+    def class_codes(self) -> Mapping[Hashable, int]:
+        """The codes of the classes, as they stand and as they grow."""
+        return self._class_code
 
     @property
     def shape(self) -> Shape:
@@ -311,7 +321,10 @@ class Schema:
             elif f.kind == "numeric":
                 values[column] = columns.number(value, f.name, row)
             else:
-                code = self._codes[column].get(value)
+                try:
+                    code = self._codes[column].get(value)
+                except TypeError:  # not hashable, so never seen
+                    code = None
                 if code is None:
                     code = self._new_category(f, value, row)
                     if code is not None:
@@ -534,6 +547,8 @@ class Schema:
             batch.weight = self._weights(table.column(self.weight), len(batch))
         if self.id is not None and self.id in names:
             batch.id = table.column(self.id)
+        if self.key is not None and self.key in names:
+            batch.key = table.column(self.key)
         if self.event_time is not None and self.event_time in names:
             batch.event_time = columns.numbers(table.column(self.event_time), self.event_time)
         if self.target is not None and self.target in names:
@@ -612,6 +627,7 @@ class Schema:
             "id": encode(self.id),
             "event_time": encode(self.event_time),
             "weight": encode(self.weight),
+            "key": encode(self.key),
             "unknown": self.unknown,
         }
 
@@ -639,11 +655,12 @@ class Schema:
             "weight",
             "unknown",
         }
-        if not isinstance(data, dict) or set(data) != keys:
+        if not isinstance(data, dict) or set(data) - {"key"} != keys:  # files before there were keys have none
             raise StateError(f"a schema has the keys {', '.join(sorted(keys))}")
         try:
             fields = [Field(decode(f["name"]), f["kind"], [decode(c) for c in f["categories"]]) for f in data["fields"]]
             roles = {role: decode(data[role]) for role in ("target", "id", "event_time", "weight")}
+            roles["key"] = decode(data.get("key"))
             schema = cls(
                 fields,
                 classes=[decode(label) for label in data["classes"]],
@@ -678,7 +695,8 @@ class Schema:
 
     def _reindex(self) -> None:
         names = [f.name for f in self.fields]
-        roles = [name for name in (self.target, self.id, self.event_time, self.weight) if name is not None]
+        columns_of_roles = (self.target, self.id, self.event_time, self.weight, self.key)
+        roles = [name for name in columns_of_roles if name is not None]
         repeated = (
             [name for name in names + roles if (names + roles).count(name) > 1]
             if len(set(names + roles)) < len(names + roles)

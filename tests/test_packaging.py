@@ -64,6 +64,12 @@ def test_importing_the_package_is_light() -> None:
     assert set(modules) & {"numba", "torch", "matplotlib", "pyarrow.parquet", "pandas"} == set()
 
 
+def test_the_command_line_is_light() -> None:
+    program = "import sys, streamlearn.cli; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"numba", "pyarrow", "scipy", "torch", "matplotlib", "pandas"} == set()
+
+
 def imports(source: str, package: str) -> Iterator[str]:
     """Every dotted name that a module of ``package`` imports, wherever in it."""
     for node in ast.walk(ast.parse(source)):
@@ -127,7 +133,7 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 
 def test_the_extras_exist() -> None:
-    assert {"torch", "kafka", "confluent", "serve", "plot", "ray", "peers", "dev", "all"} <= set(EXTRAS)
+    assert {"torch", "confluent", "avro", "otel", "serve", "plot", "ray", "peers", "dev", "all"} <= set(EXTRAS)
 
 
 def test_constraints_pin_what_is_installed_here_and_fit_the_project() -> None:

@@ -243,12 +243,11 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 def forge(data: bytes, rng: np.random.Generator) -> bytes:
     """Change what the container itself relies on: format, version, and which array belongs where."""
-    manifest = container._manifest(data)
+    manifest = container._manifest(container._header(lambda start, count: data[start : start + count], len(data)))
     arrays = dict(safetensors.numpy.load(data))
-    manifest.pop("sha256")
     references = [(p, k) for p, k in _places(manifest["content"]) if k == "array" and isinstance(p[k], str)]
     place, key = references[int(rng.integers(len(references)))] if references else (manifest, "content")
-    what = int(rng.integers(7))
+    what = int(rng.integers(8))
     if what == 0:
         manifest[("format", "version")[int(rng.integers(2))]] = ODD_VALUES[int(rng.integers(len(ODD_VALUES)))]
     elif what == 1:
@@ -262,10 +261,13 @@ def forge(data: bytes, rng: np.random.Generator) -> bytes:
     elif what == 5:
         for _ in range(int(rng.integers(20, 900))):
             manifest["content"] = [manifest["content"]]
+    elif what == 6:
+        manifest["arrays"] = ODD_VALUES[int(rng.integers(len(ODD_VALUES)))]
     else:
         manifest["content"]["array"] = "type"
-    manifest["sha256"] = container._checksum(manifest, arrays)
-    return bytes(safetensors.numpy.save(arrays, metadata={container.FORMAT: json.dumps(manifest)}))
+    if what != 6:
+        manifest["arrays"] = {name: container._digest(array) for name, array in arrays.items()}
+    return b"".join(container.seal(json.dumps(manifest), arrays).chunks)
 
 
 # -- choosing ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import data, detect, doctor, evaluate, generate, show, tune
+from .commands import ckpt, data, deadletter, detect, doctor, evaluate, generate, produce, run, show, tune
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -25,10 +25,15 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("detect")(detect.detect)
 app.command("tune")(tune.tune)
 app.command("generate")(generate.generate)
+app.command("run")(run.run)
+app.command("schema")(run.schema)
+app.command("produce")(produce.produce)
+app.add_typer(deadletter.app, name="deadletter")
 app.command("list")(show.list_names)
 app.command("describe")(show.describe)
 app.command("inspect")(show.inspect_model)
 app.add_typer(data.app, name="data")
+app.add_typer(ckpt.app, name="ckpt")
 app.command("doctor")(doctor.doctor)
 
 

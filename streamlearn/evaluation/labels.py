@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..batch import Batch
+from ..durations import PATTERN, parse_duration
 from ..errors import InputError, OptionError
 from ..source import ROWS_PER_BATCH
-
-SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,11 @@ def parse_delay(value: Any) -> Delay | None:
         return Delay()
     if text.isdigit() and not isinstance(value, bool):
         return Delay(rows=int(text)) if int(text) else None
-    match = re.fullmatch(r"(\d+\.?\d*)\s*(ms|s|min|h|d)", text)
-    if match is None:
+    if re.fullmatch(PATTERN, text) is None:
         raise OptionError(
             f"delay must be a number of rows, a time such as '90s', '5min', '2h' or '7d', or 'stream'; got {value!r}"
         )
-    return Delay(seconds=float(match[1]) * SECONDS[match[2]])
+    return Delay(seconds=parse_duration(text))
 
 
 @dataclass(slots=True)

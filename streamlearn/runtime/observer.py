@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Phase = Literal["starting", "running", "draining", "stopped", "failed"]
@@ -58,7 +58,6 @@ class Alarm:
     record: str
     row: int
     event_time: float | None
-    metrics: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -88,6 +87,11 @@ class Status:
         Records not yet read, by partition.
     last_commit, last_checkpoint_bytes
         Seconds since the last commit (None before the first), and its checkpoint's size.
+    guarantee
+        What the pipeline promises.
+    last_turn
+        Seconds since the loop last came around, with records or without: how a loop that hangs is told from one that
+        has nothing to do.
     """
 
     pipeline: str
@@ -105,6 +109,8 @@ class Status:
     last_commit: float | None
     last_checkpoint_bytes: int
     shards: list[ShardStatus]
+    guarantee: str = ""
+    last_turn: float = 0.0
 
     @property
     def ready(self) -> bool:
@@ -136,11 +142,14 @@ class Observer:
     def alarm(self, alarm: Alarm) -> None:
         """A detector reports a drift or a warning."""
 
-    def restored(self, shard: str, checkpoint: str | None, replayed: bool) -> None:
-        """A shard was restored; None if it began afresh."""
+    def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:
+        """A shard was restored, which took so many seconds; None if it began afresh."""
 
     def retrying(self, what: str, error: Exception, wait: float) -> None:
         """Something failed and is tried again after ``wait`` seconds."""
 
     def stopped(self, error: BaseException | None) -> None:
         """The loop ended."""
+
+    def close(self) -> None:
+        """Give back threads and ports, on whichever thread; idempotent, and needed by an observer that never ran."""

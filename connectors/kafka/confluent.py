@@ -1,0 +1,554 @@
+"""The Kafka client confluent-kafka (librdkafka) behind the port."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import confluent_kafka as ck
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
+from streamlearn.live import Mark
+from streamlearn.sink import Messages
+
+from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
+
+CONNECT = 10.0  # seconds for a broker to answer at the start
+ANSWER = 30.0  # seconds for one to answer later
+
+
+_GONE = {  # this member, or this producer, was replaced by another
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.FENCED_MEMBER_EPOCH,
+    KafkaError._ASSIGNMENT_LOST,
+}
+_SOON = {  # F15: the member's epoch moves on with the next heartbeat; the join in progress ends
+    KafkaError.STALE_MEMBER_EPOCH,
+    KafkaError.REBALANCE_IN_PROGRESS,
+}
+_FINAL = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION,
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+    KafkaError.UNRELEASED_INSTANCE_ID,
+    KafkaError._BAD_COMPRESSION,
+    KafkaError._BAD_MSG,
+}
+
+
+def _error(failed: KafkaException) -> KafkaError:
+    return failed.args[0]
+
+
+class _Heard:
+    """What the client's threads tell: the last error, and whether it is the end."""
+
+    def __init__(self, log: Any) -> None:
+        self.last: KafkaError | None = None
+        self.fatal: KafkaError | None = None
+        self._told = 0.0
+        self._log = log
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.fatal = error
+        told = self.last is None or self.last.code() != error.code() or time.monotonic() > self._told + 10
+        self.last = error
+        if told:  # while no broker answers, the client says so many times a second
+            self._told = time.monotonic()
+            self._log.warning("kafka: %s", error.str())
+
+
+class ConfluentReader(Reader):
+    """A librdkafka consumer."""
+
+    client = "confluent"
+
+    def __init__(self, reading: Reading) -> None:
+        self._log = reading.log
+        self._heard = _Heard(reading.log)
+        config: dict[str, Any] = {
+            "group.id": reading.group or f"streamlearn-{reading.member}",  # librdkafka wants one, joined or not
+            "isolation.level": "read_committed",
+            "statistics.interval.ms": 1000,
+            "client.id": reading.member,
+        }
+        if reading.group and reading.protocol == "classic":
+            config |= {"partition.assignment.strategy": "cooperative-sticky"}
+        if reading.group:
+            config |= {"group.instance.id": reading.member, "group.protocol": reading.protocol}
+        config |= reading.options
+        strategy = config.get("partition.assignment.strategy", "cooperative-sticky")
+        self._incremental = reading.protocol == "consumer" or "cooperative" in strategy
+        self._committed_only = config["isolation.level"] == "read_committed"
+        config |= {
+            "bootstrap.servers": reading.bootstrap,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",  # F16: where to start is always said, never guessed by the client
+            "enable.partition.eof": True,  # F2: tells that the end was reached, behind the last transaction's marker
+            "error_cb": _chained(self._heard, config.get("error_cb")),
+            "stats_cb": _chained(self._statistics, config.get("stats_cb")),
+        }
+        self._known: dict[Part, tuple[int, int]] = {}
+        self._moved: set[Part] = set()
+        self._rebalance: Rebalance | None = None
+        self._active: set[Part] = set()
+        self._failed: BaseException | None = None
+        self._closed = False
+        self._consumer = _made(ck.Consumer, config)
+        try:
+            self._consumer.list_topics(timeout=CONNECT)
+        except KafkaException as failed:
+            self._consumer.close()
+            raise SourceError(_unreachable(reading.bootstrap, failed, self._heard)) from failed
+
+    def topics(self) -> list[str]:
+        return sorted(self._metadata(None).topics)
+
+    def partitions(self, topic: str) -> list[int]:
+        found = self._metadata(topic).topics.get(topic)
+        return sorted(found.partitions) if found is not None and found.error is None else []
+
+    def _metadata(self, topic: str | None) -> Any:
+        with self._asking("the brokers for their topics"):
+            return self._consumer.list_topics(*filter(None, [topic]), timeout=CONNECT)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as failed:
+            error = _error(failed)
+            if error.code() in _GONE:
+                raise FencedError(f"asking {what}: {error.str()}") from failed
+            heard = f" ({self._heard.last.str()})" if self._heard.last else ""
+            raise SourceError(f"asking {what}: {error.str()}{heard}") from failed
+
+    # Sharing out
+
+    def subscribe(self, topics: Sequence[str], rebalance: Rebalance) -> None:
+        self._rebalance = rebalance
+        with self._asking("for a share of the topics"):
+            self._consumer.subscribe(
+                list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            )
+
+    def _assigned(self, consumer: Any, given: list[TopicPartition]) -> None:
+        parts = [Part(tp.topic, tp.partition) for tp in given]
+        starts: Mapping[Part, int] = {}
+        try:
+            if parts and not self._closed and self._rebalance is not None:
+                starts = self._rebalance.assigned(parts)
+        except BaseException as failed:  # the client must have its assignment all the same; `poll` raises this
+            self._failed = failed
+        at = [TopicPartition(p.topic, p.number, starts.get(p, ck.OFFSET_INVALID)) for p in parts]
+        if self._incremental:
+            consumer.incremental_assign(at)
+        else:
+            consumer.assign(at)
+            self._active.clear()
+        self._active |= set(parts)
+        self._moved |= set(parts)
+        for part, start in starts.items():
+            self._reached(part, start)
+
+    def _revoked(self, consumer: Any, given: list[TopicPartition]) -> None:
+        self._taken(consumer, given, "revoked")
+
+    def _lost(self, consumer: Any, given: list[TopicPartition]) -> None:
+        self._taken(consumer, given, "lost")
+
+    def _taken(self, consumer: Any, given: list[TopicPartition], how: str) -> None:
+        parts = [Part(tp.topic, tp.partition) for tp in given]
+        try:
+            if parts and not self._closed and self._rebalance is not None:
+                getattr(self._rebalance, how)(parts)
+        except BaseException as failed:
+            self._failed = failed
+        if self._incremental:
+            consumer.incremental_unassign(given)
+        else:
+            consumer.unassign()
+        for part in parts:
+            self._active.discard(part)
+            self._known.pop(part, None)
+
+    def start(self, part: Part, offset: int) -> None:
+        at = TopicPartition(part.topic, part.number, offset)
+        with self._asking(f"to start {part.name} at {offset}"):
+            if part in self._active:
+                self._consumer.incremental_unassign([at]) if self._incremental else self._consumer.seek(at)
+            if self._incremental:
+                self._consumer.incremental_assign([at])
+        self._active.add(part)
+        self._known[part] = (offset, self._known.get(part, (0, offset))[1])
+
+    # Reading
+
+    def poll(self, max_rows: int, timeout: float) -> list[Run]:
+        try:
+            # `consume` waits for the whole number, or the whole time: so wait for the first record alone
+            messages = self._consumer.consume(max_rows, 0)
+            if not messages:
+                messages = self._consumer.consume(1, timeout)
+                if messages and max_rows > 1:
+                    messages += self._consumer.consume(max_rows - 1, 0)
+        except KafkaException as failed:
+            raise SourceError(f"polling: {_error(failed).str()}") from failed
+        finally:
+            moved, self._moved = self._moved, set()
+            if self._failed is not None:
+                failed_, self._failed = self._failed, None
+                raise failed_
+        if self._heard.fatal is not None:
+            self._raise(self._heard.fatal, None)
+        if not messages:
+            return []
+        good = [m for m in messages if m.error() is None]
+        runs = [self._run(part, ms) for part, ms in _by_partition(good) if part not in moved]
+        if len(good) < len(messages):
+            for message in messages:
+                if message.error() is not None:
+                    self._event(message)
+        for part in moved & self._active & {Part(m.topic(), m.partition()) for m in good}:
+            # taken and given again while these were on their way: they may be of either time, so read them anew
+            self.start(part, self._known[part][0])
+        return runs
+
+    def _run(self, part: Part, messages: list[Any]) -> Run:
+        offsets = [m.offset() for m in messages]
+        self._reached(part, offsets[-1] + 1)
+        return Run(
+            part,
+            offsets,
+            [m.value() for m in messages],
+            Column(lambda: [m.key() for m in messages], len(messages)),
+            Column(lambda: [m.headers() or () for m in messages], len(messages)),
+            [m.timestamp()[1] for m in messages],
+        )
+
+    def _event(self, message: Any) -> None:
+        """What came instead of a record."""
+        error = message.error()
+        if error.code() == KafkaError._PARTITION_EOF:
+            part = Part(message.topic(), message.partition())
+            if part in self._active:
+                self._known[part] = (message.offset(), message.offset())
+            return
+        self._raise(error, message)
+
+    def _raise(self, error: KafkaError, message: Any) -> None:
+        where = f"{message.topic()}-{message.partition()}" if message is not None and message.topic() else "polling"
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise ExpiredError(f"{where}: {error.str()}")
+        if error.code() in _GONE:
+            raise FencedError(f"{where}: {error.str()}")
+        if error.fatal() or error.code() in _FINAL:
+            raise SourceError(f"{where}: {error.str()}")
+        self._log.warning("kafka: %s: %s", where, error.str())  # librdkafka tries again by itself
+
+    def _reached(self, part: Part, offset: int) -> None:
+        self._known[part] = (offset, max(offset, self._known.get(part, (0, 0))[1]))
+
+    def _statistics(self, text: str) -> None:
+        field = "ls_offset" if self._committed_only else "hi_offset"
+        for topic, found in json.loads(text)["topics"].items():
+            for number, one in found["partitions"].items():
+                part = Part(topic, int(number))
+                known = self._known.get(part)
+                if known is not None and one[field] >= 0:
+                    self._known[part] = (known[0], max(known[0], one[field]))
+
+    def known(self, part: Part) -> tuple[int, int]:
+        return self._known.get(part, (0, 0))
+
+    def ends(self, part: Part) -> tuple[int, int]:
+        at = TopicPartition(part.topic, part.number)
+        with self._asking(f"for the ends of {part.name}"):
+            low, end = self._consumer.get_watermark_offsets(at, timeout=ANSWER)
+        if part in self._known:
+            self._known[part] = (self._known[part][0], max(end, self._known[part][0]))
+        else:
+            self._known[part] = (low, end)
+        return low, end
+
+    def at(self, part: Part, milliseconds: int) -> int | None:
+        with self._asking(f"for the time {milliseconds} in {part.name}"):
+            (found,) = self._consumer.offsets_for_times(
+                [TopicPartition(part.topic, part.number, milliseconds)], timeout=ANSWER
+            )
+        if found.error is not None:
+            raise SourceError(f"asking for the time {milliseconds} in {part.name}: {found.error.str()}")
+        return found.offset if found.offset >= 0 else None
+
+    def pause(self, parts: Sequence[Part]) -> None:
+        self._consumer.pause([TopicPartition(*part) for part in parts])
+
+    def resume(self, parts: Sequence[Part]) -> None:
+        self._consumer.resume([TopicPartition(*part) for part in parts])
+
+    # Committing
+
+    def committed(self, parts: Sequence[Part]) -> dict[Part, Mark]:
+        with self._asking("for the committed offsets"):
+            found = self._consumer.committed([TopicPartition(*part) for part in parts], timeout=ANSWER)
+        for tp in found:
+            if tp.error is not None:
+                raise SourceError(f"asking for the committed offset of {tp.topic}-{tp.partition}: {tp.error.str()}")
+        return {Part(tp.topic, tp.partition): Mark(tp.offset, tp.metadata or "") for tp in found if tp.offset >= 0}
+
+    def commit(self, marks: Mapping[Part, Mark]) -> None:
+        offsets = _offsets(marks)
+        deadline = time.monotonic() + 2.0
+        while True:
+            try:
+                done = self._consumer.commit(offsets=offsets, asynchronous=False)
+                bad = next((tp.error for tp in done if tp.error is not None), None)
+            except KafkaException as failed:
+                bad = _error(failed)
+            if bad is None:
+                return
+            if bad.code() in _GONE or bad.code() == KafkaError._FATAL:  # a consumer's fatal errors are about membership
+                raise FencedError(f"committing offsets: {bad.str()}")
+            if bad.code() not in _SOON or time.monotonic() > deadline:
+                raise SourceError(f"committing offsets: {bad.str()}; poll, and commit again")
+            time.sleep(0.05)
+
+    def in_transaction(self, marks: Mapping[Part, Mark]) -> Offsets:
+        return Offsets(
+            self.client,
+            self._consumer.cluster_id(timeout=ANSWER),
+            self._consumer.consumer_group_metadata(),
+            _offsets(marks),
+        )
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+
+
+class ConfluentWriter(Writer):
+    """A librdkafka producer."""
+
+    client = "confluent"
+
+    def __init__(self, writing: Writing) -> None:
+        self._log = writing.log
+        self._heard = _Heard(writing.log)
+        self._undelivered: KafkaError | None = None
+        self._transactional = writing.transaction is not None
+        self._timeout = writing.timeout
+        config: dict[str, Any] = {
+            "linger.ms": 5,
+            "partitioner": "murmur2_random",  # as Java's: a key's partition does not depend on the client
+            **writing.options,
+        }
+        config |= {
+            "bootstrap.servers": writing.bootstrap,
+            "enable.idempotence": True,
+            "acks": "all",
+            "delivery.report.only.error": True,
+            "error_cb": _chained(self._heard, config.get("error_cb")),
+        }
+        if writing.transaction is not None:
+            config |= {"transactional.id": writing.transaction, "transaction.timeout.ms": int(writing.timeout * 1000)}
+        self._producer = _made(ck.Producer, config)
+        self._closed = False
+        try:
+            self._producer.list_topics(timeout=CONNECT)
+            self.cluster = self._producer.cluster_id(timeout=CONNECT)
+            if self._transactional:
+                self._producer.init_transactions(max(ANSWER, CONNECT))
+        except KafkaException as failed:
+            self.close()
+            raise _unopened(failed, self._heard, writing) from failed
+
+    def partitions(self, topic: str) -> int:
+        deadline = time.monotonic() + CONNECT
+        while True:
+            try:
+                found = self._producer.list_topics(topic, timeout=CONNECT).topics.get(topic)
+            except KafkaException as failed:
+                raise SinkError(f"asking for topic {topic}: {_error(failed).str()}") from failed
+            if found is not None and found.error is None and found.partitions:
+                return len(found.partitions)
+            if found is not None and found.error is not None and found.error.code() in _FINAL:
+                raise SinkError(f"topic {topic}: {found.error.str()}")
+            if time.monotonic() > deadline:
+                return 0
+            time.sleep(0.1)
+
+    def send(self, topic: str, messages: Messages, number: int | None) -> None:
+        self._check()
+        produce, failed = self._producer.produce, self._failed
+        partition = -1 if number is None else number
+        keys, headers = messages.keys, messages.headers
+        for row, value in enumerate(messages.values):
+            key = None if keys is None else keys[row]
+            while True:
+                try:
+                    if headers is None:
+                        produce(topic, value, key, partition, failed)
+                    else:
+                        produce(topic, value, key, partition, failed, headers=list(headers[row]))
+                    break
+                except BufferError:  # as much as may be under way is: the pipeline waits for the brokers
+                    self._served(lambda: self._producer.poll(0.1))
+                    self._check()
+                except KafkaException as error:
+                    raise self._translated(f"writing to {topic}", error) from error
+        self._served(lambda: self._producer.poll(0))
+
+    def _served(self, serve: Callable[[], int]) -> int:
+        """Run what calls back: it raises a fatal error, or, if a callback was due, an error with that as its cause."""
+        try:
+            return serve()
+        except KafkaException as failed:
+            raise self._translated("writing", failed) from failed
+        except SystemError as failed:
+            if isinstance(failed.__cause__, KafkaException):
+                raise self._translated("writing", failed.__cause__) from failed
+            raise
+
+    def _failed(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None and self._undelivered is None:
+            self._undelivered = error
+
+    def _check(self) -> None:
+        error = self._heard.fatal or self._undelivered
+        if error is not None:
+            if error.code() in _GONE:
+                raise FencedError(f"writing: {error.str()}")
+            raise SinkError(f"writing: {error.str()}")
+
+    def flush(self) -> None:
+        while self._served(
+            lambda: self._producer.flush(1.0)
+        ):  # ends: a record is delivered, or fails when delivery.timeout.ms is over
+            self._check()
+        self._check()
+
+    def begin(self) -> None:
+        try:
+            self._undelivered = None
+            self._producer.begin_transaction()
+        except KafkaException as failed:
+            raise self._translated("beginning a transaction", failed) from failed
+
+    def commit(self, offsets: Offsets | None) -> None:
+        if offsets is not None:
+            self._patiently(
+                "sending offsets to the transaction",
+                lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, ANSWER),
+                SinkError,
+            )
+        self._patiently("committing the transaction", lambda: self._producer.commit_transaction(ANSWER), UncertainError)
+
+    def _patiently(self, what: str, action: Callable[[], None], unknown: type[Exception]) -> None:
+        """Do it until it is done or failed; both calls go on where they were when called again."""
+        deadline = time.monotonic() + max(self._timeout, ANSWER)
+        while True:
+            try:
+                return action()
+            except KafkaException as failed:
+                error = _error(failed)
+                if error.code() in _GONE or error.txn_requires_abort():
+                    raise self._translated(what, failed) from failed
+                if not error.retriable() or time.monotonic() > deadline:
+                    raise unknown(f"{what}: {error.str()}") from failed
+                time.sleep(0.05)
+
+    def _translated(self, what: str, failed: KafkaException) -> Exception:
+        error = _error(failed)
+        if error.fatal():
+            self._heard.fatal = error
+        cause = self._heard.fatal if error.code() == KafkaError._FATAL and self._heard.fatal else error
+        return (FencedError if cause.code() in _GONE else SinkError)(f"{what}: {cause.str()}")
+
+    def abort(self) -> None:
+        try:
+            self._producer.abort_transaction(ANSWER)
+        except KafkaException as failed:
+            self._log.warning("kafka: aborting the transaction: %s", _error(failed).str())
+        self._undelivered = None
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of a fenced producer that has nothing left to abort
+                with suppress(KafkaException, SystemError):
+                    self._producer.purge()
+                    self._producer.flush(1.0)
+                self._producer.close()
+
+
+def _made(kind: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
+    try:
+        return kind(config)
+    except KafkaException as failed:
+        raise OptionError(
+            f"options: {_error(failed).str()}; the names are librdkafka's, such as security.protocol"
+        ) from failed
+    except (TypeError, ValueError) as failed:
+        raise OptionError(f"options: {failed}") from failed
+
+
+def _unopened(failed: KafkaException, heard: _Heard, writing: Writing) -> Exception:
+    error = _error(failed)
+    if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+        return OptionError(
+            f"a transaction may last {writing.timeout:g} s here, which is longer than the brokers allow "
+            "(transaction.max.timeout.ms): commit more often"
+        )
+    return SinkError(_unreachable(writing.bootstrap, failed, heard))
+
+
+def _unreachable(bootstrap: str, failed: KafkaException, heard: _Heard) -> str:
+    more = f" ({heard.last.str()})" if heard.last else ""
+    return f"no Kafka broker answers at {bootstrap}: {_error(failed).str()}{more}"
+
+
+def _offsets(marks: Mapping[Part, Mark]) -> list[TopicPartition]:
+    return [TopicPartition(part.topic, part.number, mark.position, mark.note) for part, mark in marks.items()]
+
+
+def _by_partition(messages: list[Any]) -> list[tuple[Part, list[Any]]]:
+    """Messages by partition, each partition's in their order, partitions in theirs."""
+    if not messages:
+        return []
+    first = messages[0]
+    numbers = [m.partition() for m in messages]
+    topic = first.topic()
+    if numbers.count(numbers[0]) == len(numbers) and all(m.topic() == topic for m in messages):
+        return [(Part(topic, numbers[0]), messages)]
+    found: dict[Part, list[Any]] = defaultdict(list)
+    for m in messages:
+        found[Part(m.topic(), m.partition())].append(m)
+    return sorted(found.items(), key=lambda item: item[0])
+
+
+def _chained(ours: Callable[[Any], None], theirs: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    """Ours, then the one among the user's options."""
+    if theirs is None:
+        return ours
+
+    def both(told: Any) -> None:
+        ours(told)
+        theirs(told)
+
+    return both

@@ -1,0 +1,5 @@
+"""``python -m streamlearn``: the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,277 @@
+"""Pipelines over streams in memory: what is written, learned, measured and set aside."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import river.naive_bayes
+import river.tree
+
+import streamlearn as sl
+from streamlearn.errors import InputError, OptionError, StateError
+from streamlearn.runtime.observer import Alarm, Observer
+from streamlearn.runtime.shard import Stop
+from streamlearn.testing import ABORT, Crash, Item, MemoryBroker, MemorySink, MemorySource
+
+
+def events(n: int, seed: int = 0) -> list[dict[str, Any]]:
+    draw = random.Random(seed)
+    rows = []
+    for i in range(n):
+        x = draw.random()
+        rows.append({"x": x, "day": draw.choice("mtw"), "class": "up" if x > 0.5 else "down", "event_id": i})
+    return rows
+
+
+def pipeline(broker: MemoryBroker, folder: Path, **settings: Any) -> sl.Pipeline:
+    given: dict[str, Any] = {
+        "name": "test",
+        "source": MemorySource(broker, "events"),
+        "schema": {"target": "class", "id": "event_id"},
+        "learner": "hoeffding_tree_classifier",
+        "sink": MemorySink(broker, "predictions"),
+        "checkpoint": {"dir": str(folder / "state"), "every": 1000},
+        "batch": {"rows": 7, "wait": 0},
+    }
+    return sl.Pipeline(**{**given, **settings})
+
+
+def test_predictions_are_those_of_a_loop_over_the_events(tmp_path: Path) -> None:
+    rows = events(500)
+    broker = MemoryBroker({"events": [rows]})
+    summary = pipeline(broker, tmp_path).run()
+    assert (summary.rows, summary.labelled, summary.rejected) == (500, 500, {})
+    learner = sl.HoeffdingTreeClassifier()
+    for row, written in zip(rows, broker.documents("predictions"), strict=True):
+        x = {"x": row["x"], "day": row["day"]}
+        assert written["prediction_id"] == f"events-0-{row['event_id']}"
+        assert written["id"] == row["event_id"]
+        assert written["prediction"] == learner.predict_one(x)
+        assert written["probabilities"] == learner.predict_proba_one(x)
+        assert written["model_version"] == "champion/1"
+        learner.learn_one(x, row["class"])
+
+
+def test_shadows_predict_beside_the_champion(tmp_path: Path) -> None:
+    rows = events(200)
+    broker = MemoryBroker({"events": [rows]})
+    models = {"champion": "naive_bayes", "tree": sl.HoeffdingTreeClassifier(), "same": "no_change_classifier"}
+    summary = pipeline(broker, tmp_path, learner=None, learners=models, metrics=["accuracy"]).run()
+    documents = broker.documents("predictions")
+    before = [None, *(row["class"] for row in rows[:-1])]
+    assert [document["shadows"]["same"]["prediction"] for document in documents] == before
+    assert set(summary.metrics["events-0"]) == set(models)
+    right = sum(a == row["class"] for a, row in zip(before, rows, strict=True))
+    assert summary.metrics["events-0"]["same"]["accuracy"] == right / 200
+
+
+def test_one_model_for_each_partition_or_one_for_all(tmp_path: Path) -> None:
+    parts = [events(50, seed) for seed in range(3)]
+    broker = MemoryBroker({"events": parts})
+    summary = pipeline(broker, tmp_path, metrics=["accuracy"]).run()
+    assert set(summary.metrics) == {"events-0", "events-1", "events-2"}
+    other = MemoryBroker({"events": parts})
+    summary = pipeline(other, tmp_path / "one", scope="worker").run()
+    assert set(summary.metrics) == {"worker-0"}
+    assert summary.rows == 150
+    assert summary.labelled == 150
+
+
+def test_one_model_for_each_key(tmp_path: Path) -> None:
+    rows = [{**row, "customer": f"c{i % 5}"} for i, row in enumerate(events(300))]
+    broker = MemoryBroker({"events": [[*rows[:100], ABORT, *rows[100:]]]})
+    settings: dict[str, Any] = {
+        "key": "customer",
+        "keys": {"max_hot": 2},
+        "learner": "naive_bayes",
+        "sink": MemorySink(broker, "predictions", transactional=True),
+        "guarantee": "exactly-once",
+        "checkpoint": {"dir": str(tmp_path / "state"), "every": 1000, "rows": 20},
+    }
+    with pytest.raises(Crash):
+        pipeline(broker, tmp_path, **settings).run()
+    pipeline(broker, tmp_path, **settings).run()
+    models = {f"c{i}": sl.NaiveBayes() for i in range(5)}
+    schema = sl.Schema([sl.Field("day", "nominal"), sl.Field("x")], target="class")
+    for row, written in zip(rows, broker.documents("predictions"), strict=True):
+        batch = schema.encode([{"x": row["x"], "day": row["day"]}], [row["class"]])
+        assert written["key"] == row["customer"]
+        assert written["prediction"] == schema.decode_label(models[row["customer"]].process(batch).prediction[0])
+
+
+def test_late_labels_are_joined_by_id_and_survive_a_crash(tmp_path: Path) -> None:
+    rows = events(200)
+    timed = [Item({k: v for k, v in row.items() if k != "class"}, time=float(i)) for i, row in enumerate(rows)]
+    labels = [Item({"event_id": row["event_id"], "class": row["class"]}, time=i + 20.5) for i, row in enumerate(rows)]
+
+    def run(broker: MemoryBroker, folder: Path) -> list[Any]:
+        settings: dict[str, Any] = {
+            "labels": {"from": MemorySource(broker, "labels"), "key": "event_id"},
+            "sink": MemorySink(broker, "predictions", transactional=True),
+            "guarantee": "exactly-once",
+            "checkpoint": {"dir": str(folder / "state"), "every": 1000, "rows": 30},
+        }
+        while True:
+            try:
+                summary = pipeline(broker, folder, **settings).run()
+            except Crash:
+                continue
+            assert summary.metrics["events-0"]["champion"]["accuracy"] > 0.8
+            return broker.documents("predictions")
+
+    calm = run(MemoryBroker({"events": [timed], "labels": [labels]}), tmp_path / "calm")
+    scripts = {
+        "events": [[*timed[:50], ABORT, *timed[50:120], ABORT, *timed[120:]]],
+        "labels": [[*labels[:77], ABORT, *labels[77:]]],
+    }
+    assert run(MemoryBroker(scripts), tmp_path / "stormy") == calm
+    learner = sl.HoeffdingTreeClassifier()
+    for i, (row, written) in enumerate(zip(rows, calm, strict=True)):
+        if i > 20:
+            late = rows[i - 21]
+            learner.learn_one({"x": late["x"], "day": late["day"]}, late["class"])
+        assert written["prediction"] == learner.predict_one({"x": row["x"], "day": row["day"]})
+
+
+def test_a_record_that_cannot_be_read_is_set_aside_alone(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [[*events(20), b"{", None, {"x": "text", "class": "up"}, *events(5)]]})
+    summary = pipeline(broker, tmp_path, dead_letter=MemorySink(broker, "dead")).run()
+    assert summary.rows == 25
+    assert summary.rejected == {"decode": 2}
+    dead = broker.documents("dead")
+    assert [letter["record"] for letter in dead] == ["events-0-20", "events-0-22"]
+    assert dead[0]["value_text"] == "{"
+    assert "x" in dead[1]["reason"]
+
+
+def test_policies_say_what_happens_to_a_bad_record(tmp_path: Path) -> None:
+    def broker() -> MemoryBroker:
+        return MemoryBroker({"events": [[*events(10), b"{", *events(5)]]})
+
+    assert pipeline(broker(), tmp_path / "skip", errors={"decode": "skip"}).run().rows == 15
+    with pytest.raises(Stop, match="events-0-10: decode"):
+        pipeline(broker(), tmp_path / "stop").run()  # there is no dead letter, so it is not lost
+    asked = []
+
+    def ask(stage: str, record: str, reason: Any) -> bool:
+        asked.append((stage, record))
+        return False
+
+    with pytest.raises(Stop):
+        pipeline(broker(), tmp_path / "ask", errors={"decode": "skip"}, on_error=ask).run()
+    assert asked == [("decode", "events-0-10")]
+
+
+def test_a_function_may_stand_where_a_learner_stands(tmp_path: Path) -> None:
+    def rule(row: dict[str, Any]) -> str:
+        if row["x"] > 0.99:
+            raise ValueError("too much")
+        return "up" if row["x"] > 0.5 else "down"
+
+    rows = [*events(300), {"x": 0.995, "day": "m", "class": "up", "event_id": 300}]
+    broker = MemoryBroker({"events": [rows]})
+    summary = pipeline(broker, tmp_path, learner=rule, dead_letter=MemorySink(broker, "dead")).run()
+    bad = [row["event_id"] for row in rows if row["x"] > 0.99]
+    assert summary.rejected == {"process": len(bad)}
+    assert [letter["record"] for letter in broker.documents("dead")] == [f"events-0-{i}" for i in bad]
+    assert {letter["stage"] for letter in broker.documents("dead")} == {"process"}
+    assert "ValueError: too much" in broker.documents("dead")[0]["reason"]
+    said = {document["id"]: document["prediction"] for document in broker.documents("predictions")}
+    assert not set(bad) & set(said)
+    assert all(said[row["event_id"]] == row["class"] for row in rows[20:] if row["event_id"] not in bad)
+
+
+def test_a_river_model_needs_leave_to_be_pickled_and_then_resumes(tmp_path: Path) -> None:
+    rows = events(100)
+    with pytest.raises(OptionError, match="pickle: true"):
+        pipeline(MemoryBroker({"events": [rows]}), tmp_path, learner=river.naive_bayes.GaussianNB())
+
+    def run(script: list[Any], folder: Path) -> list[Any]:
+        broker = MemoryBroker({"events": [script]})
+        while True:
+            settings = {
+                "learner": river.tree.HoeffdingTreeClassifier(grace_period=20),
+                "sink": MemorySink(broker, "predictions", transactional=True),
+                "guarantee": "exactly-once",
+                "checkpoint": {"dir": str(folder / "state"), "every": 1000, "rows": 20, "pickle": True},
+            }
+            try:
+                pipeline(broker, folder, **settings).run()
+            except Crash:
+                continue
+            return broker.documents("predictions")
+
+    assert run([*rows[:60], ABORT, *rows[60:]], tmp_path / "a") == run(rows, tmp_path / "b")
+
+
+def test_drift_is_an_event(tmp_path: Path) -> None:
+    rows = events(1500)
+    turned = [{**row, "class": {"up": "down", "down": "up"}[row["class"]]} for row in events(1500, 1)]
+    broker = MemoryBroker({"events": [rows + turned]})
+    heard: list[Alarm] = []
+
+    class Listener(Observer):
+        def alarm(self, alarm: Alarm) -> None:
+            heard.append(alarm)
+
+    line = pipeline(broker, tmp_path, drift=["adwin", sl.DDM()], alarms=MemorySink(broker, "alarms"))
+    summary = line.run(observers=[Listener()])
+    drifts = [alarm for alarm in broker.documents("alarms") if alarm["level"] == "drift"]
+    assert {alarm["detector"] for alarm in drifts} == {"adwin", "ddm"}
+    first = min(int(alarm["record"].rpartition("-")[2]) for alarm in drifts if alarm["detector"] == "ddm")
+    assert 1500 <= first < 1700
+    assert len(heard) == summary.alarms == len(broker.documents("alarms"))
+
+
+def test_a_target_that_is_not_there_is_named(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(10)]})
+    with pytest.raises(InputError, match="klass"):
+        pipeline(broker, tmp_path, schema={"target": "klass"}).run()
+
+
+def test_a_changed_configuration_is_refused(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(10)]})
+    pipeline(broker, tmp_path).run()
+    broker.append("events-0", events(10))
+    with pytest.raises(StateError, match=r"learners.*naive_bayes"):
+        pipeline(broker, tmp_path, learner="naive_bayes").run()
+    with pytest.raises(StateError, match="schema"):
+        pipeline(broker, tmp_path, schema={"target": "class"}).run()
+    assert pipeline(broker, tmp_path).run().rows == 10
+
+
+def test_a_shadow_may_come_and_go(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(10)]})
+    both = {"champion": "naive_bayes", "shadow": "no_change_classifier"}
+    pipeline(broker, tmp_path, learner=None, learners={"champion": "naive_bayes"}).run()
+    broker.append("events-0", events(10))
+    pipeline(broker, tmp_path, learner=None, learners=both).run()
+    broker.append("events-0", events(10))
+    pipeline(broker, tmp_path, learner=None, learners={"champion": "naive_bayes"}).run()
+    assert len(broker.documents("predictions")) == 30
+
+
+def test_at_most_once_never_repeats(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(100)]})
+    settings: dict[str, Any] = {"guarantee": "at-most-once", "checkpoint": {"dir": str(tmp_path / "state"), "rows": 30}}
+    broker.fail("sink.write", Crash, after=5)
+    with pytest.raises(Crash):
+        pipeline(broker, tmp_path, **settings).run()
+    pipeline(broker, tmp_path, **settings).run()
+    ids = [document["id"] for document in broker.documents("predictions")]
+    assert len(ids) == len(set(ids))
+    assert 100 - 7 <= len(ids) < 100
+
+
+def test_wrong_settings_are_named() -> None:
+    for settings, said in [
+        ({"source": {"type": "flie", "path": "x"}}, "did you mean file"),
+        ({"source": {"type": "file", "path": "x"}, "lerner": "naive_bayes"}, "did you mean learner"),
+        ({"source": {"type": "file", "path": "x"}}, "say which learner"),
+        ({"source": {"type": "file", "path": "x"}, "learner": "naive_bays"}, "naive_bayes"),
+    ]:
+        with pytest.raises(OptionError, match=said):
+            sl.Pipeline(**settings)
