@@ -36,9 +36,9 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from streamlearn.testing.kafka_broker import Broker
 
 import streamlearn as sl
+from streamlearn.testing.kafka_broker import Broker
 from tests.faults import verifier
 from tests.faults.events import FIELDS, TARGET, events
 
