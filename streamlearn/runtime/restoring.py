@@ -11,7 +11,7 @@ from ..errors import CheckpointError, StateError, VersionError
 from ..live import Mark
 from .checkpoints import Checkpoint, Lineage
 from .notes import named_by
-from .shard import BEGIN, Shard
+from .shard import Shard
 
 log = logging.getLogger("streamlearn")
 
@@ -70,7 +70,7 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     assert lineage is not None
     if not committed:
         _refuse_without_offsets(shard, lineage)
-        return _begun(shard, lineage)
+        return Beginning(_first(lineage), {})
     positions = {partition: mark.position for partition, mark in committed.items()}
     named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
     own = [found for found in named if found.shard == shard.name]
@@ -102,15 +102,15 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     return Beginning(checkpoint, {**positions, **shard.positions}, replayed=True)
 
 
-def _begun(shard: Shard, lineage: Lineage) -> Beginning:
-    """Nothing was committed: from the shard's empty first checkpoint, which knows the files that it began to write."""
-    for id in lineage.ids():
-        if lineage.summary(id).note.get("reason") == BEGIN:
-            checkpoint = lineage.read(id)
-            shard.restore(checkpoint)
-            lineage.discard_after(id)
-            return Beginning(checkpoint, {})
-    return Beginning(None, {})
+def _first(lineage: Lineage) -> Checkpoint | None:
+    """The checkpoint from before the first output (see `Shard.begin`), where nothing was committed yet."""
+    for id in reversed(lineage.ids()):
+        try:
+            if not lineage.summary(id).about.get("positions"):
+                return lineage.read(id)
+        except (StateError, CheckpointError):
+            continue
+    return None
 
 
 def _refuse_without_offsets(shard: Shard, lineage: Lineage) -> None:

@@ -27,9 +27,6 @@ from .outputs import Answers, DeadLetters, Predictions
 from .pending import Arrivals, LabelStep, PendingLabels
 from .plan import Plan
 
-BEGIN = "begin"
-"""The reason in the note of a shard's first checkpoint, which is empty."""
-
 log = logging.getLogger("streamlearn")
 
 
@@ -441,9 +438,12 @@ class Shard:
         return written
 
     def begin(self, sinks: Mapping[str, object]) -> None:
-        """Write an empty checkpoint before anything else is written, so that a sink can tell later what is ours."""
+        """Write a checkpoint before the first output, to take outputs back to if there never is a second one.
+
+        Nothing follows from it but that: the next one is not "after" it, since it was never committed.
+        """
         if self.lineage is not None:
-            self.lineage.write(self.content(sinks), note={"reason": BEGIN})
+            self.lineage.write(self.content(sinks))
 
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""
