@@ -175,6 +175,11 @@ class Writer(ABC):
     client: str
     cluster: str | None
 
+    @property
+    @abstractmethod
+    def spent(self) -> bool:
+        """Whether it can do nothing more after an error, so that another must be made."""
+
     @abstractmethod
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; the broker may create it now. 0 if there is none."""
@@ -191,7 +196,11 @@ class Writer(ABC):
     def begin(self) -> None: ...
 
     @abstractmethod
-    def commit(self, offsets: Offsets | None) -> None: ...
+    def send_offsets(self, offsets: Offsets) -> None:
+        """Put a reader's offsets into the transaction; after an error nothing of it can have been committed."""
+
+    @abstractmethod
+    def commit(self) -> None: ...
 
     @abstractmethod
     def abort(self) -> None: ...

@@ -25,6 +25,7 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
+RECONNECT = 1000  # milliseconds between attempts, at most: half a minute, as by default, is long for a stream
 UNDER_WAY = 32 << 20  # bytes sent and not acknowledged before `send` waits; this client has no bound of its own
 
 
@@ -50,6 +51,7 @@ class KafkaPythonReader(Reader):
         self._log = reading.log
         config: dict[str, Any] = {
             "isolation_level": "read_committed",
+            "reconnect_backoff_max_ms": RECONNECT,
             "client_id": reading.member,
             "metrics_enabled": False,
             "bootstrap_timeout_ms": int(CONNECT * 1000),
@@ -216,7 +218,10 @@ class KafkaPythonReader(Reader):
                 raise SourceError(f"committing offsets: {failed}; poll, and commit again") from failed
 
     def in_transaction(self, marks: Mapping[Part, Mark]) -> Offsets:
-        return Offsets(self.client, _cluster(self._consumer), self._consumer.group_metadata(), _offsets(marks))
+        group = self._consumer.group_metadata()
+        if group.generation_id < 0:  # the broker would take it for a consumer without a group, and believe it
+            raise FencedError("committing offsets: this worker is not a member of the group any more")
+        return Offsets(self.client, _cluster(self._consumer), group, _offsets(marks))
 
     def close(self) -> None:
         if not self._closed:
@@ -330,6 +335,7 @@ class KafkaPythonWriter(Writer):
         self._under_way = 0
         config: dict[str, Any] = {
             "linger_ms": 5,
+            "reconnect_backoff_max_ms": RECONNECT,
             "batch_size": 256 << 10,
             "metrics_enabled": False,
             "bootstrap_timeout_ms": int(CONNECT * 1000),
@@ -355,6 +361,14 @@ class KafkaPythonWriter(Writer):
                     "(transaction.max.timeout.ms): commit more often"
                 ) from failed
             raise SinkError(f"beginning as {writing.transaction}: {failed}") from failed
+
+    @property
+    def spent(self) -> bool:
+        return self._state.has_fatal_error() or (self._failed is not None and not self._state.is_transactional())
+
+    @property
+    def _state(self) -> Any:
+        return self._producer._transaction_manager  # every idempotent producer has one; the client's API hides it
 
     @property
     def cluster(self) -> str | None:  # type: ignore[override]
@@ -396,8 +410,7 @@ class KafkaPythonWriter(Writer):
             raise self._translated("writing", self._failed)
 
     def _translated(self, what: str, failed: BaseException) -> Exception:
-        manager = getattr(self._producer, "_transaction_manager", None)
-        cause = getattr(manager, "last_error", None) or failed  # the client wraps it in words
+        cause = self._state.last_error or failed  # the client wraps it in words
         return (FencedError if isinstance(cause, _GONE) else SinkError)(f"{what}: {cause}")
 
     def flush(self) -> None:
@@ -415,18 +428,24 @@ class KafkaPythonWriter(Writer):
         except errors.KafkaError as failed:
             raise self._translated("beginning a transaction", failed) from failed
 
-    def commit(self, offsets: Offsets | None) -> None:
+    def send_offsets(self, offsets: Offsets) -> None:
+        limit = max(self._timeout, ANSWER)
+
+        def send() -> None:
+            self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group)
+
+        try:
+            if not _within(limit, send):
+                raise SinkError(f"sending offsets to the transaction: no answer in {limit:g} s")
+        except errors.KafkaError as failed:
+            raise self._translated("sending offsets to the transaction", failed) from failed
+
+    def commit(self) -> None:
         # Everything must be acknowledged before the end is asked for: if a record failed in a way that makes this
         # client take a new epoch while it commits, it reports a commit that never was.
         self.flush()
         limit = max(self._timeout, ANSWER)
         try:
-            if offsets is not None:
-                sent = _within(
-                    limit, lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group)
-                )
-                if not sent:
-                    raise SinkError(f"sending offsets to the transaction: no answer in {limit:g} s")
             if not _within(limit, self._producer.commit_transaction):
                 raise UncertainError(f"committing the transaction: no answer in {limit:g} s")
         except errors.KafkaError as failed:
@@ -443,8 +462,10 @@ class KafkaPythonWriter(Writer):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            with suppress(errors.KafkaError):
+            with suppress(errors.KafkaError):  # of records under way; it would even go on sending them
                 self._producer.close(timeout=0)
+            self._producer._sender.force_close()
+            self._producer._sender.join(5.0)
 
 
 def _within(seconds: float, action: Callable[[], Any]) -> bool:
