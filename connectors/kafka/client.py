@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
-from streamlearn.errors import MissingExtraError, OptionError, PositionError
+from streamlearn.errors import MissingExtraError, OptionError, PositionError, SourceError
 from streamlearn.live import Mark
 from streamlearn.parameters import check_choice
 from streamlearn.records import Header
@@ -39,6 +39,8 @@ class Part(NamedTuple):
     def named(cls, name: str) -> Part:
         """The partition that `name` names; topics may have hyphens of their own."""
         topic, _, number = name.rpartition("-")
+        if not topic or not number.isdecimal():
+            raise SourceError(f"{name!r} is no partition's name: write topic-number")
         return cls(topic, int(number))
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Self
 
 import kafka
 import kafka.errors as errors
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.future import Future
+from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
@@ -487,16 +489,48 @@ def _within(seconds: float, action: Callable[[], Any]) -> bool:
 
 
 def _made(kind: Callable[..., Any], config: dict[str, Any], unreachable: type[Exception], bootstrap: str) -> Any:
+    """A consumer or a producer that has found a broker; one that has not leaves no thread and no socket behind."""
     if not {"proxy_url", "socks5_proxy"} & set(config):
         _knock(config["bootstrap_servers"], unreachable)
-    try:
-        return kind(**config)
-    except errors.KafkaConfigurationError as failed:
-        raise OptionError(f"options: {failed}; the names are kafka-python's, such as security_protocol") from failed
-    except (TypeError, ValueError, AssertionError) as failed:
-        raise OptionError(f"options: {failed}") from failed
-    except errors.KafkaError as failed:
-        raise unreachable(f"no Kafka broker answers at {bootstrap}: {failed}") from failed
+    networks: list[Any] = []
+
+    def network(**options: Any) -> Any:
+        networks.append(KafkaNetClient(**options))
+        return networks[-1]
+
+    with _Ear() as ear:
+        try:
+            return kind(**{"kafka_client": network, **config})
+        except errors.KafkaConfigurationError as failed:
+            raise OptionError(f"options: {failed}; the names are kafka-python's, such as security_protocol") from failed
+        except (TypeError, ValueError, AssertionError) as failed:
+            raise OptionError(f"options: {failed}") from failed
+        except errors.KafkaError as failed:
+            for made in networks:
+                made.close()
+            more = f" ({ear.last})" if ear.last else ""
+            if "SASL" in config.get("security_protocol", ""):
+                more += "; if a connection was lost: that is how brokers answer a failed authentication"
+            raise unreachable(f"no Kafka broker answers at {bootstrap}: {failed}{more}") from failed
+
+
+class _Ear(logging.Handler):
+    """Hears the client's own log, the one place where it says why a broker does not answer; a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.endswith(".manager") or "Bootstrap" not in record.getMessage():  # which says less
+            self.last = record.getMessage()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("kafka").addHandler(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        logging.getLogger("kafka").removeHandler(self)
 
 
 def _knock(addresses: list[str], unreachable: type[Exception]) -> None:
