@@ -455,6 +455,8 @@ class ConfluentWriter(Writer):
     def _check(self) -> None:
         error = self._fatal or self._undelivered
         if error is not None:
+            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                raise SinkError(f"writing: {error.str()}: lower batch.size, or raise the topic's max.message.bytes")
             raise (FencedError if error.code() in _GONE else SinkError)(f"writing: {error.str()}")
 
     def flush(self) -> None:

@@ -24,6 +24,7 @@ from streamlearn.live import Mark
 from streamlearn.sink import Messages
 
 from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
+from .kafka_python_batches import Batches, quicken
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
@@ -75,6 +76,7 @@ class KafkaPythonReader(Reader):
         self._looked = 0.0
         self._courier: _Courier | None = None
         self._closed = False
+        quicken()
         self._consumer = _made(kafka.KafkaConsumer, config, SourceError, reading.bootstrap)
 
     def topics(self) -> list[str]:
@@ -350,7 +352,9 @@ class KafkaPythonWriter(Writer):
                 "transactional_id": writing.transaction,
                 "transaction_timeout_ms": int(writing.timeout * 1000),
             }
+        quicken()
         self._producer = _made(kafka.KafkaProducer, config, SinkError, writing.bootstrap)
+        self._batches = Batches(self._producer, self._fail)
         self._closed = False
         try:
             if writing.transaction is not None:
@@ -386,22 +390,23 @@ class KafkaPythonWriter(Writer):
 
     def send(self, topic: str, messages: Messages, number: int | None) -> None:
         self._check()
-        send, failed = self._producer.send, self._fail
-        keys, headers = messages.keys, messages.headers
         try:
-            for row, value in enumerate(messages.values):
-                send(
-                    topic,
-                    value,
-                    None if keys is None else keys[row],
-                    None if headers is None else [(name, text or b"") for name, text in headers[row]],
-                    number,
-                ).add_errback(failed)
+            if number is None or not self._batches.put(topic, number, messages):
+                self._send_each(topic, messages, number)
         except errors.KafkaError as error:
             raise self._translated(f"writing to {topic}", error) from error
         self._under_way += sum(map(len, messages.values))
         if self._under_way > UNDER_WAY:
             self.flush()
+
+    def _send_each(self, topic: str, messages: Messages, number: int | None) -> None:
+        send, failed = self._producer.send, self._fail
+        keys, headers = messages.keys, messages.headers
+        for row, value in enumerate(messages.values):
+            key = None if keys is None else keys[row]
+            # this client has no headers without a value
+            header = None if headers is None else [(name, text or b"") for name, text in headers[row]]
+            send(topic, value, key, header, number).add_errback(failed)
 
     def _fail(self, error: BaseException) -> None:
         if self._failed is None:
@@ -413,11 +418,15 @@ class KafkaPythonWriter(Writer):
 
     def _translated(self, what: str, failed: BaseException) -> Exception:
         cause = self._state.last_error or failed  # the client wraps it in words
+        if isinstance(cause, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
+            return SinkError(
+                f"{what}: {cause}; the topic takes less at once: lower batch_size, or raise its max.message.bytes"
+            )
         return (FencedError if isinstance(cause, _GONE) else SinkError)(f"{what}: {cause}")
 
     def flush(self) -> None:
         try:
-            self._producer.flush(timeout=max(self._timeout, ANSWER))
+            self._producer.flush(timeout=5 + self._producer.config["delivery_timeout_ms"] / 1000)
         except errors.KafkaError as failed:
             raise self._translated("flushing", failed) from failed
         self._under_way = 0

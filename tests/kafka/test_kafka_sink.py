@@ -93,11 +93,14 @@ def test_keys_choose_partitions_where_numbers_do_not_and_alike_for_all_clients(
 def test_keys_and_headers_are_written(kafka: Kafka, make_topic: MakeTopic, client: str, open_sink: Open) -> None:
     topic = make_topic()
     sink = open_sink(topic, worker())
-    sink.write("s", Out([b"1", b"2"], keys=[b"k", None], headers=[[("a", b"x"), ("b", b"")], []]))
+    sink.write("s", Out([b"1", b"2"], keys=[b"k", None], headers=[[("a", b"x"), ("b", b"")], []], number=0))
+    sink.write("s", Out([b"3", b"", b"5"], keys=[b"", None, b"k" * 300], number=0))
     sink.flush()
     (records,) = read_all(kafka.bootstrap, topic, client)
-    assert list(records.keys or ()) == [b"k", None]
-    assert [list(header) for header in records.headers or ()] == [[("a", b"x"), ("b", b"")], []]
+    assert list(records.keys or ()) == [b"k", None, b"", None, b"k" * 300]
+    assert [list(header) for header in records.headers or ()] == [[("a", b"x"), ("b", b"")], [], [], [], []]
+    assert records.values == [b"1", b"2", b"3", b"", b"5"]
+    assert abs(records.times[-1] - time.time()) < 60  # type: ignore[index]
 
 
 def test_a_full_buffer_makes_writing_wait(
@@ -108,7 +111,7 @@ def test_a_full_buffer_makes_writing_wait(
     small = {"queue.buffering.max.messages": 100} if client == "confluent" else {}
     sink = open_sink(topic, worker(), options=small)
     for begin in range(0, 5000, 500):
-        sink.write("s", Out([b"%d" % row for row in range(begin, begin + 500)]))
+        sink.write("s", Out([b"%d" % row for row in range(begin, begin + 500)], number=0))
     sink.flush()
     assert rows(kafka, topic, client) == [b"%d" % row for row in range(5000)]
 
@@ -123,21 +126,41 @@ def test_the_broker_is_killed_while_records_are_written(
             kafka.broker.kill()
         if begin == 2000:
             kafka.broker.restart()
-        sink.write("s", Out([b"%d" % row for row in range(begin, begin + 100)]))
+        sink.write("s", Out([b"%d" % row for row in range(begin, begin + 100)], number=0 if begin % 200 else None))
     sink.flush()
     assert rows(kafka, topic, client) == [b"%d" % row for row in range(3000)]
 
 
-def test_a_record_that_is_too_large_is_an_error(make_topic: MakeTopic, open_sink: Open, client: str) -> None:
+@pytest.mark.parametrize("number", [None, 0])
+def test_a_record_that_is_too_large_is_an_error(make_topic: MakeTopic, open_sink: Open, number: int | None) -> None:
     topic = make_topic(config={"max.message.bytes": "2000"})
     sink = open_sink(topic, worker())
 
     def write() -> None:
-        sink.write("s", Out([b"x" * 5000]))
+        sink.write("s", Out([b"x" * 5000], number=number))
         sink.flush()
 
     with pytest.raises(SinkError, match=r"(?i)large"):
         write()
+
+
+def test_a_batch_that_is_too_large_for_the_topic(
+    kafka: Kafka, make_topic: MakeTopic, client: str, open_sink: Open
+) -> None:
+    topic = make_topic(config={"max.message.bytes": "20000"})
+    sink = open_sink(topic, worker())
+    written = Out([b"%0100d" % row for row in range(1000)], number=0)
+
+    def write() -> None:
+        sink.write("s", written)
+        sink.flush()
+
+    with pytest.raises(SinkError, match=r"lower batch[._]size, or raise .*max\.message\.bytes"):
+        write()
+    sink.close()
+    sink = open_sink(topic, worker(), options={"batch.size" if client == "confluent" else "batch_size": 15_000})
+    write()
+    assert rows(kafka, topic, client) == [b"%0100d" % row for row in range(1000)]
 
 
 def test_a_transaction_is_seen_when_it_is_committed_and_never_if_aborted(
