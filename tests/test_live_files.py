@@ -321,6 +321,27 @@ def test_a_file_that_came_too_late_is_never_passed_over_silently(
     assert "would be lost" in caplog.text
 
 
+# -- times
+
+
+def test_a_field_may_say_when_a_record_was_written(tmp_path: Path) -> None:
+    lines = [b'{"x":1,"ts":12.5}', b'{"x":2}', b'{"ts":13,"x":{"ts":99}}', b'{"ts":"soon"}', b"{", b'{"ts":null}']
+    source = opened(write(tmp_path, {"a.jsonl": b"\n".join([*lines, b""])}), time="ts")
+    records = source.poll(10, 0.0)[0]
+    assert records.values == lines
+    np.testing.assert_array_equal(records.times, [12.5, np.nan, 13, np.nan, np.nan, np.nan])
+    assert opened(tmp_path).poll(10, 0.0)[0].times is None
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64(), pa.timestamp("ns"), pa.timestamp("s", "UTC"), pa.string()])
+def test_a_column_may_say_it_too(tmp_path: Path, kind: pa.DataType) -> None:
+    seconds = pa.array([12, None, 1_700_000_000], pa.timestamp("s") if pa.types.is_timestamp(kind) else pa.int64())
+    pq.write_table(pa.table({"ts": seconds.cast(kind)}), tmp_path / "a.parquet")
+    times = opened(tmp_path, time="ts").poll(10, 0.0)[0].times
+    np.testing.assert_array_equal(times, [12, np.nan, 1_700_000_000])
+    assert np.isnan(opened(tmp_path, time="no").poll(10, 0.0)[0].times).all()
+
+
 # -- following
 
 

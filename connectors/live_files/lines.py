@@ -93,7 +93,7 @@ class LinesPart(Part):
             lines[0] = lines[0].removeprefix(_BOM)
         if self._returns:
             lines = [line.removesuffix(b"\r") for line in lines]
-        if b"" in lines:
+        if not all(lines):
             kept = [i for i, line in enumerate(lines) if line]
             return Piece(first + np.array(kept, np.int64), [lines[i] for i in kept])
         return Piece(np.arange(first, self.row), lines)
