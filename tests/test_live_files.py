@@ -407,6 +407,22 @@ def test_a_folder_cleaned_meanwhile_is_followed_on(tmp_path: Path) -> None:
     assert later(source, 1) == [b"2"]
 
 
+def test_a_file_that_comes_between_is_read_in_its_turn(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": b"1\n1\n", "c.jsonl": b"3\n"})
+    source = opened(tmp_path, follow=True)
+    assert once(source, 1) == [b"1"]
+    write(tmp_path, {"b.jsonl": b"2\n"})
+    time.sleep(0.25)  # listings have a pause between them
+    assert later(source, 3) == [b"1", b"2", b"3"]
+
+
+def test_nothing_is_assigned_and_nothing_comes(tmp_path: Path) -> None:
+    source = LiveFileSource(write(tmp_path, {"a.jsonl": b"1\n"}))
+    source.open(AT_LEAST)
+    source.assign([])
+    assert (source.poll(1, 0.0), source.finished, source.lag()) == ([], True, {})
+
+
 def poll_until_refused(source: LiveFileSource, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         later(source, 1)

@@ -61,7 +61,11 @@ class LinesPart(Part):
         if compression := _COMPRESSIONS.get(path.suffix.lower()):
             self._packed = pa.PythonFile(os.fdopen(os.dup(self._file), "rb"), mode="r")
             self._unpack = pa.CompressedInputStream(self._packed, compression)
-        self._skip_to(byte)
+        try:
+            self._skip_to(byte)
+        except BaseException:
+            self.close()
+            raise
 
     def _skip_to(self, byte: int) -> None:
         if self._unpack is None:

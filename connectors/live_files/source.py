@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
@@ -148,6 +148,7 @@ class LiveFileSource(LiveSource):
         """Take the partition."""
         self._check_partitions(partitions)
         self._ours = bool(partitions)
+        self._done = self.bounded and not self._ours
 
     def partitions(self) -> list[str]:
         """The one partition: the file's or the folder's name."""
@@ -196,7 +197,7 @@ class LiveFileSource(LiveSource):
             return {}
         if self._done:
             return {self._partition: 0}
-        behind = sum(self._size(name) for name in self._names if self._file is None or name > self._file)
+        behind = sum(self._size(name) for name in self._behind(most=len(self._names)))
         if self._part is not None:
             return {self._partition: self._part.rows_left(behind)}
         return {self._partition: behind // 200}  # no row was seen yet
@@ -344,14 +345,14 @@ class LiveFileSource(LiveSource):
 
     def _successor(self) -> str | None:
         """The file behind the current one, as far as the folder was listed lately."""
-        found = self._first_behind()
-        if found is None and monotonic() - self._listed >= max(LIST_AGAIN, 20 * self._listing_took):
+        if monotonic() - self._listed >= max(LIST_AGAIN, 20 * self._listing_took):
             self._list()
-            found = self._first_behind()
-        return found
+        behind = self._behind()
+        return behind[0] if behind else None
 
-    def _first_behind(self) -> str | None:
-        return next((name for name in self._names if self._file is None or name > self._file), None)
+    def _behind(self, most: int = 1) -> list[str]:
+        first = 0 if self._file is None else bisect_right(self._names, self._file)
+        return self._names[first : first + most]
 
     def _has_later(self, name: str) -> bool:
         return bool(self._names) and self._names[-1] > name
