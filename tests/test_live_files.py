@@ -795,6 +795,59 @@ print(json.dumps([row, sink.state("s")]))
     assert (state["bytes"], state["rows"]) == (path.stat().st_size, rows)
 
 
+def test_a_sync_that_failed_is_final_until_the_state_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed sync Linux calls the lost pages clean, and a second sync succeeds: it must not be believed."""
+    sink = sink_of(tmp_path / "out.jsonl", None)
+    sink.write("s", Rows(1))
+    sink.flush()
+    state = sink.state("s")
+    sink.write("s", Rows(2))
+
+    def fail(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(SinkError, match="could not be synced"):
+            sink.flush()
+    for call in (sink.flush, lambda: sink.write("s", Rows(3))):
+        with pytest.raises(SinkError, match="go back to the last checkpoint"):
+            call()
+    sink.restore("s", state)
+    assert lines_in(tmp_path / "out.jsonl") == [1]
+
+
+def test_a_part_that_a_full_disk_cut_short_never_appears(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    child = run_child(f"""
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+rows = [{{"x": str(x * 7919 % 1_000_003)}} for x in range(50_000)]
+sink = sink_of(Path({str(path)!r}), None)
+sink.write("s", Rows(*rows[:10]))
+sink.flush()
+state = sink.state("s")
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+for _ in range(2):
+    try:
+        sink.write("s", Rows(*rows))
+        sink.flush()
+    except SinkError as error:
+        print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+sink.restore("s", state)
+print(sorted(path.name for path in Path({str(path)!r}).iterdir()))
+sink.write("s", Rows(*rows[10:]))
+sink.flush()
+""")
+    first, second, names = child.communicate(timeout=60)[0].splitlines()
+    assert "full" in first
+    assert "go back to the last checkpoint" in second
+    assert names == "['.lock', 'part-00000000.parquet']"
+    assert pq.read_table(path).column("x").to_pylist() == [str(x * 7919 % 1_000_003) for x in range(50_000)]
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
 def test_a_writer_that_is_killed_leaves_each_row_once(tmp_path: Path, name: str) -> None:
     """A worker writes, flushes and commits its state, and is killed at random; its successor goes on from the state."""
