@@ -17,7 +17,7 @@ from .script import ABORT, EOF, Item, Lose, Partition, Quiet, Revoke
 
 
 class MemorySource(LiveSource):
-    """A topic of a `MemoryBroker` as a live source. A position is ``{"offset": n}``.
+    """A topic of a `MemoryBroker` as a live source. A position is an offset.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class MemorySource(LiveSource):
         if partition not in self._offsets:
             raise SourceError(f"{partition} is not worker {self._life.worker}'s: it can't be sought")
         records = self._partition(partition)
-        offset = records.start if position is None else position["offset"]
+        offset = records.start if position is None else position
         if not records.start <= offset <= len(records.items):
             raise PositionError(
                 f"{partition} has offsets {records.start} … {len(records.items)}, and {offset} is not among them"
@@ -258,7 +258,7 @@ class MemorySource(LiveSource):
             name,
             name,
             np.array([at for at, _ in found], np.int64),
-            {"offset": after},
+            after,
             [item.bytes for item in items],
             keys=[item.key for item in items] if any(item.key is not None for item in items) else None,
             headers=[item.headers for item in items] if any(item.headers for item in items) else None,
