@@ -1,4 +1,4 @@
-"""A small worker over the test doubles is exactly-once, whatever crashes, moves and fails: so they keep the protocol."""
+"""A small worker over the test doubles is exactly-once, whatever crashes, moves and fails: they keep the protocol."""
 
 from __future__ import annotations
 
