@@ -25,8 +25,8 @@ class Roles:
     target_kind
         Nominal for classification, numeric for regression.
     unknown
-        What an unknown field, category or class does: ``error`` rejects the record, ``ignore`` drops it, ``grow`` adds
-        it to the schema.
+        What an unknown field or category does: ``error`` rejects the record, ``ignore`` drops it, ``grow`` adds it to
+        the schema. Classes are added in any case, unless the schema declares them and the policy is ``error``.
     required
         Whether a record without the target is an error; labels that come later need not be in it.
     """

@@ -1,69 +1,33 @@
-"""Checkpoints survive power cuts, kills, full disks, damage, and two owners; nothing but a whole one is ever read."""
+"""The checkpoint store: what is written comes back; damage, full disks and strangers are noticed."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import json
 import logging
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from simulated_disk import FailingDisk, LyingDisk, SimulatedDisk
+from numbered_checkpoints import SHARD, content, filled, lineage_on, number_in, spoil
+from simulated_disk import FailingDisk
 
 from streamlearn import container
 from streamlearn.errors import CheckpointError, FencedError, OptionError, StateError, VersionError
-from streamlearn.runtime.checkpoints import CheckpointId, CheckpointStore, Lineage
+from streamlearn.runtime.checkpoints import CheckpointId, CheckpointStore
 from streamlearn.runtime.disk import Disk
-from streamlearn.runtime.lock import WorkerLock, running
-
-FOLDER = Path("/state")
-SHARD = "events-3"
-
-
-def content(number: int) -> dict[str, Any]:
-    """A content that tells which it is, in its JSON and in its arrays."""
-    return {"about": {"rows": number}, "weights": np.full(200, float(number)), "seen": np.arange(number % 7)}
-
-
-def number_in(checkpoint: Any) -> int:
-    """Which content a checkpoint holds, after a look at all of it; 0 if there is no checkpoint."""
-    if checkpoint is None:
-        return 0
-    number: int = checkpoint.about["rows"]
-    assert same(checkpoint.content, content(number))
-    return number
-
-
-def same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray):
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and np.array_equal(a, b)
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    return bool(a == b)
-
-
-def lineage_on(disk: Disk | None, directory: Path = FOLDER, keep: int = 2) -> Lineage:
-    return CheckpointStore(directory, keep=keep, disk=disk).lineage(SHARD, worker="0")
-
 
 # -- what it is for
 
@@ -171,320 +135,6 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     )
     assert len(list(lineage.directory.iterdir())) == 6
     assert CheckpointStore(tmp_path).shards() == [SHARD]
-
-
-# -- power cuts: every moment, everything that may be left
-
-
-class PowerCut(BaseException):
-    """The machine is off."""
-
-
-@dataclass
-class Progress:
-    """How far a scenario got: the newest content whose writing began, and the newest whose writing ended."""
-
-    begun: int = 0
-    safe: int = 0
-
-
-def write(lineage: Lineage, number: int, progress: Progress) -> None:
-    progress.begun = number
-    lineage.write(content(number))
-    progress.safe = number
-
-
-def a_life(disk: Disk, progress: Progress) -> None:
-    """Two owners write and prune."""
-    lineage = lineage_on(disk)
-    lineage.begin()
-    for number in range(1, 5):
-        write(lineage, number, progress)
-        lineage.prune()
-    lineage = lineage_on(disk)
-    lineage.begin()
-    assert number_in(lineage.newest()) == 4
-    for number in (5, 6):
-        write(lineage, number, progress)
-        lineage.prune(named={CheckpointId(1, 4)})
-
-
-def moments(
-    scenario: Callable[[Disk, Progress], None], make: Callable[[], SimulatedDisk] = SimulatedDisk
-) -> Iterator[tuple[SimulatedDisk, Progress]]:
-    """The disk just before each operation of a scenario, and once after the last."""
-    for moment in itertools.count():
-        disk, progress, left = make(), Progress(), itertools.count(moment, -1)
-
-        def cut(operation: str, left: Iterator[int] = left) -> None:
-            if next(left) <= 0:
-                raise PowerCut
-
-        disk.before = cut
-        try:
-            scenario(disk, progress)
-        except PowerCut:
-            yield disk, progress
-        else:
-            yield disk, progress
-            return
-
-
-def recover(files: dict[Path, bytes], allowed: set[int]) -> None:
-    """A new owner restores one of the allowed contents, sees no damage, and can go on."""
-    disk = SimulatedDisk(files)
-    lineage = lineage_on(disk)
-    lineage.begin()
-    number = number_in(lineage.newest())
-    assert number in allowed
-    assert lineage.skipped == []
-    lineage.write(content(number + 100))
-    lineage.prune()
-    again = lineage_on(SimulatedDisk(disk.files()))
-    assert number_in(again.newest()) == number + 100
-    assert not [path for path in disk.entries if path.suffix == ".tmp"]
-
-
-def cut_power_everywhere(make: Callable[[], SimulatedDisk] = SimulatedDisk) -> tuple[int, int]:
-    """Recover after a power cut at every moment of a life; how many moments, and how many different remains."""
-    tried: set[tuple[frozenset[tuple[Path, bytes]], int, int]] = set()
-    count = 0
-    for disk, progress in moments(a_life, make):
-        count += 1
-        for files in disk.after_power_cut():
-            key = (frozenset(files.items()), progress.begun, progress.safe)
-            if key not in tried:
-                tried.add(key)
-                recover(files, {progress.begun, progress.safe})
-    return count, len(tried)
-
-
-def test_a_power_cut_at_any_moment_leaves_the_previous_or_the_new_checkpoint() -> None:
-    count, remains = cut_power_everywhere()
-    assert count > 60
-    assert remains > 300
-
-
-@pytest.mark.parametrize("lies", ["sync", "sync_directory"])
-def test_a_disk_that_lies_about_syncing_is_found_out(lies: str) -> None:
-    """So the enumeration above does notice a store that forgets to sync."""
-    with pytest.raises((AssertionError, StateError)):
-        cut_power_everywhere(lambda: LyingDisk(lies))
-
-
-def test_a_power_cut_while_recovering_loses_nothing() -> None:
-    def recovery(disk: Disk, progress: Progress) -> None:
-        lineage = lineage_on(disk)
-        lineage.begin()
-        progress.safe = progress.begun = number_in(lineage.newest())
-        write(lineage, progress.safe + 1, progress)
-        lineage.prune()
-
-    first = {}
-    for disk, progress in moments(a_life):
-        for files in disk.after_power_cut(every_subset=False):
-            first[frozenset(files.items())] = progress
-    for left, progress in list(first.items())[::9]:
-        for disk, second in moments(recovery, lambda left=left: SimulatedDisk(dict(left))):
-            for files in disk.after_power_cut(every_subset=False):
-                recover(files, {second.begun, second.safe} if second.begun else {progress.begun, progress.safe})
-
-
-# -- zombies: an old owner that goes on, in every order of steps
-
-
-class Turns:
-    """Lets threads do their operations on a disk in a given order."""
-
-    def __init__(self, order: str) -> None:
-        self.order = list(order)
-        self.running = {"a", "b"}
-        self.changed = threading.Condition()
-
-    def wait(self, name: str) -> None:
-        with self.changed:
-            assert self.changed.wait_for(lambda: self._next() == name, timeout=10)
-            if self.order:
-                self.order.pop(0)
-            self.changed.notify_all()
-
-    def end(self, name: str) -> None:
-        with self.changed:
-            self.running.discard(name)
-            self.changed.notify_all()
-
-    def _next(self) -> str:
-        while self.order and self.order[0] not in self.running:
-            self.order.pop(0)
-        return self.order[0] if self.order else min(self.running)
-
-
-def take_turns(disk: SimulatedDisk, order: str, a: Callable[[], None], b: Callable[[], None]) -> None:
-    """Run two functions so that their operations on a disk come in the given order."""
-    turns, failures = Turns(order), []
-    names = {}
-
-    def run(name: str, act: Callable[[], None]) -> None:
-        names[threading.get_ident()] = name
-        try:
-            act()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            turns.end(name)
-
-    disk.before = lambda operation: turns.wait(names[threading.get_ident()])
-    threads = [threading.Thread(target=run, args=pair) for pair in (("a", a), ("b", b))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    disk.before = lambda operation: None
-    assert failures == []
-
-
-def orders(steps: int) -> Iterator[str]:
-    """Orders in which two take turns, each at most twice, up to so many steps before a switch."""
-    for i, j, k in itertools.product(range(steps), repeat=3):
-        yield "a" * i + "b" * j + "a" * k + "b" * 50
-
-
-def test_a_zombie_never_gets_before_what_its_successor_restored() -> None:
-    outcomes = set()
-
-    def try_order(order: str) -> None:
-        disk = SimulatedDisk()
-        zombie = lineage_on(disk)
-        zombie.begin()
-        zombie.write(content(1))
-        wrote, restored = [], []
-
-        def write_two() -> None:
-            try:
-                zombie.write(content(2))
-                wrote.append(True)
-                zombie.prune()
-            except FencedError:
-                wrote.append(False)
-
-        def succeed() -> None:
-            successor = lineage_on(disk)
-            successor.begin()
-            restored.append(number_in(successor.newest()))
-
-        take_turns(disk, order, write_two, succeed)
-        assert number_in(lineage_on(disk).newest()) == restored[0]
-        assert restored[0] == 2 or not any(wrote)
-        assert not any(path.suffix == ".tmp" for path in disk.entries)
-        with pytest.raises(FencedError, match="taken over by worker '0', process"):
-            zombie.write(content(3))
-        assert number_in(lineage_on(disk).newest()) == restored[0]
-        outcomes.add((restored[0], wrote[0]))
-
-    for order in orders(11):
-        try_order(order)
-    assert outcomes >= {(2, True), (1, False)}
-
-
-def test_of_two_that_begin_at_once_the_last_is_the_owner() -> None:
-    def try_order(order: str) -> None:
-        disk = SimulatedDisk()
-        lineages = [lineage_on(disk) for _ in range(2)]
-        restored: dict[int, int] = {}
-        fenced = []
-
-        def begin_and_write(
-            which: int, lineages: list[Lineage] = lineages, restored: dict[int, int] = restored
-        ) -> None:
-            lineages[which].begin()
-            restored[which] = number_in(lineages[which].newest())
-            try:
-                lineages[which].write(content(which + 1))
-            except FencedError:
-                fenced.append(which)
-
-        take_turns(disk, order, lambda: begin_and_write(0), lambda: begin_and_write(1))
-        epochs = [lineage.epoch for lineage in lineages]
-        last = int(epochs[0] < epochs[1])  # type: ignore[operator]
-        assert epochs[0] != epochs[1]
-        assert last not in fenced
-        others = [id for id in lineages[0].ids() if id.epoch < epochs[last]]  # type: ignore[operator]
-        assert restored[last] == (2 - last if others else 0)
-        assert number_in(lineage_on(disk).newest()) == last + 1
-
-    for order in orders(9):
-        try_order(order)
-
-
-def test_a_claim_that_comes_late_is_made_again() -> None:
-    """While one is about to claim epoch 1, two others begin 1 and 2, and the second removes the claim of the first."""
-    disk = SimulatedDisk()
-
-    def others(operation: str) -> None:
-        if operation == "create":
-            disk.before = lambda operation: None
-            for lineage in (lineage_on(disk), lineage_on(disk)):
-                lineage.begin()
-
-    disk.before = others
-    late = lineage_on(disk)
-    late.begin()
-    assert late.epoch == 3
-    late.write(content(1))
-
-
-# -- killed for real, at every operation
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-from streamlearn.runtime.checkpoints import CheckpointStore
-from streamlearn.runtime.disk import Disk
-
-directory, moment = Path(sys.argv[1]), int(sys.argv[2])
-
-class KillingDisk(Disk):
-    left = moment
-
-def counted(name):
-    plain = getattr(Disk, name)
-    def operation(self, *arguments, **options):
-        KillingDisk.left -= 1
-        if KillingDisk.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain(self, *arguments, **options)
-    return operation
-
-for name in ("create", "write", "sync", "rename", "unlink", "sync_directory"):
-    setattr(KillingDisk, name, counted(name))
-
-lineage = CheckpointStore(directory, keep=1, disk=KillingDisk()).lineage("events-3")
-lineage.begin()
-for number in range(1, 4):
-    print("begun", number, flush=True)
-    lineage.write({"about": {"rows": number}, "weights": np.full(200, float(number)), "seen": np.arange(number % 7)})
-    print("safe", number, flush=True)
-    lineage.prune()
-"""
-
-
-def test_kill_9_at_any_operation(tmp_path: Path) -> None:
-    for moment in itertools.count():
-        directory = tmp_path / str(moment)
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(directory), str(moment)], capture_output=True, text=True, timeout=60
-        )
-        said = dict(line.split() for line in done.stdout.splitlines())
-        lineage = lineage_on(None, directory)
-        lineage.begin()
-        assert number_in(lineage.newest()) in {int(said.get("begun", 0)), int(said.get("safe", 0))}
-        assert lineage.skipped == []
-        assert not list(directory.rglob("*.tmp"))
-        if done.returncode == 0:
-            assert moment > 15
-            return
-        assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 # -- damage
@@ -614,22 +264,6 @@ def test_hostile_headers_are_refused(tmp_path: Path, entry: Any) -> None:
             look(id)
 
 
-def filled(directory: Path, count: int, keep: int = 3, disk: Disk | None = None) -> Lineage:
-    """A lineage with so many checkpoints, owned."""
-    lineage = lineage_on(disk, directory, keep)
-    lineage.begin()
-    for number in range(1, count + 1):
-        lineage.write(content(number))
-    return lineage
-
-
-def spoil(lineage: Lineage, id: CheckpointId) -> None:
-    path = lineage.directory / id.file_name
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-
-
 def test_a_corrupt_newest_is_passed_over_and_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     filled(tmp_path, 3)
     lineage = lineage_on(None, tmp_path)
@@ -733,10 +367,46 @@ def test_pruning_never_removes_the_only_sound_ones(tmp_path: Path) -> None:
 def test_what_was_prepared_and_not_committed_is_discarded(tmp_path: Path) -> None:
     lineage = filled(tmp_path, 4)
     with pytest.raises(CheckpointError, match="nothing was removed"):
-        lineage.discard_after(CheckpointId(1, 9))
+        lineage.discard_after(CheckpointId(1, 0))
+    assert lineage.discard_after(CheckpointId(1, 9)) == []
     assert lineage.discard_after(CheckpointId(1, 2)) == [CheckpointId(1, 3), CheckpointId(1, 4)]
     assert number_in(lineage.newest()) == 2
     assert lineage.write(content(5)).id == CheckpointId(1, 5)  # a number is never used again
+
+
+def test_what_was_committed_elsewhere_decides(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 4)
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 3
+    spoil(lineage, CheckpointId(1, 3))
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 2
+    assert [skipped.id for skipped in lineage.skipped] == [CheckpointId(1, 3)]
+    (lineage.directory / CheckpointId(1, 2).file_name).unlink()
+    assert number_in(lineage.newest(committed=CheckpointId(1, 2))) == 1
+    with pytest.raises(CheckpointError, match="1-0 was committed, and neither it nor one before it is in"):
+        lineage.newest(committed=CheckpointId(1, 0))
+    with pytest.raises(CheckpointError, match=r"2-7 was committed.*is this the pipeline's checkpoint\.dir"):
+        CheckpointStore(tmp_path).lineage("other").newest(committed=CheckpointId(2, 7))
+
+
+def test_going_back_overrules_what_was_committed(tmp_path: Path) -> None:
+    filled(tmp_path, 4)
+    lineage = lineage_on(None, tmp_path)
+    lineage.begin()
+    assert lineage.rollback(CheckpointId(1, 1)).id == CheckpointId(2, 5)
+    lineage.write(content(6))
+    for committed in (CheckpointId(1, 3), CheckpointId(1, 4)):
+        found = lineage.newest(committed=committed)
+        assert (number_in(found), found and found.is_rollback) == (1, True)
+    assert lineage.discard_after(CheckpointId(1, 3)) == [CheckpointId(1, 4), CheckpointId(2, 6)]
+    lineage.write(content(7))
+    assert number_in(lineage.newest(committed=CheckpointId(2, 7))) == 7
+    spoil(lineage, CheckpointId(2, 5))
+    assert number_in(lineage.newest(committed=CheckpointId(1, 3))) == 3
+    assert [skipped.id for skipped in lineage.skipped] == [CheckpointId(2, 5)]
+    newer = lineage.directory / CheckpointId(9, 9).file_name
+    newer.write_bytes(forged(document(version=3), {}))
+    with pytest.raises(VersionError):
+        lineage.newest(committed=CheckpointId(1, 3))
 
 
 def test_a_fenced_owner_removes_nothing(tmp_path: Path) -> None:
@@ -841,6 +511,20 @@ def test_a_file_size_limit_stands_for_a_full_disk(tmp_path: Path) -> None:
     assert "2-2 was NOT written, the one before it is intact: the file is larger than may be" in done.stdout, done
     assert sorted(path.name for path in lineage.directory.iterdir()) == ["000001-0000000001.ckpt", "000002.owner"]
     assert (lineage.directory / CheckpointId(1, 1).file_name).read_bytes() == before
+    assert done.stderr == ""
+
+
+def test_a_new_folder_is_made_durable(tmp_path: Path) -> None:
+    synced = []
+
+    class Recording(Disk):
+        def sync_directory(self, directory: Path) -> None:
+            synced.append(directory)
+
+    Recording().make_directory(tmp_path / "a" / "b" / "c")
+    assert sorted(synced) == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    Recording().make_directory(tmp_path / "a" / "b" / "c")
+    assert len(synced) == 3
 
 
 def test_a_directory_that_cannot_be_written_is_named() -> None:
@@ -850,190 +534,3 @@ def test_a_directory_that_cannot_be_written_is_named() -> None:
         done = run(WRITE, f"{folder}/state", "1", *nobody)
         os.chmod(folder, 0o755)
     assert "no permission: let the worker write there, or name another checkpoint.dir" in done.stdout, done
-
-
-# -- anything, in any order
-
-
-class AnyLife(RuleBasedStateMachine):
-    """Owners come and go, files are damaged and disks lose power; what is read is what a simple model says."""
-
-    @initialize()
-    def start(self) -> None:
-        self.disk = SimulatedDisk()
-        self.lineages: list[Lineage] = []
-        self.contents: dict[CheckpointId, int] = {}  # of those that are there, damaged ones as 0
-        self.number = 0
-
-    @property
-    def owner(self) -> Lineage:
-        return self.lineages[-1]
-
-    def path(self, id: CheckpointId) -> Path:
-        return self.owner.directory / id.file_name
-
-    @rule()
-    def begin(self) -> None:
-        lineage = lineage_on(self.disk)
-        lineage.begin()
-        assert not self.contents or lineage.epoch > max(self.contents).epoch  # type: ignore[operator]
-        self.lineages.append(lineage)
-
-    @precondition(lambda self: self.lineages)
-    @rule()
-    def write(self) -> None:
-        self.number += 1
-        id = self.owner.write(content(self.number)).id
-        assert not self.contents or id > max(self.contents)
-        self.contents[id] = self.number
-
-    @precondition(lambda self: len(self.lineages) > 1)
-    @rule(data=st.data())
-    def zombie(self, data: st.DataObject) -> None:
-        zombie = data.draw(st.sampled_from(self.lineages[:-1]))
-        for act in (lambda: zombie.write(content(1)), zombie.prune):
-            with pytest.raises(FencedError):
-                act()
-
-    @precondition(lambda self: any(self.contents.values()))
-    @rule(data=st.data(), at=st.integers(0, 10**6), bit=st.integers(0, 7), cut=st.booleans())
-    def damage(self, data: st.DataObject, at: int, bit: int, cut: bool) -> None:
-        id = data.draw(st.sampled_from([id for id, number in self.contents.items() if number]))
-        inode = self.disk.inodes[self.disk.entries[self.path(id)]]
-        file, before = inode.data, bytes(inode.data)
-        if cut:
-            del file[at % len(file) :]
-        else:
-            file[at % len(file)] ^= 1 << bit
-        try:
-            lineage_on(self.disk).read(id)
-        except StateError:
-            self.contents[id] = 0
-            inode.safe = len(file)
-            for lineage in self.lineages:
-                lineage._sound.discard(id)  # an owner believes what it wrote; this one has looked
-        else:  # spaces in JSON and the like
-            file[:] = before
-
-    @precondition(lambda self: self.lineages)
-    @rule(data=st.data())
-    def prune(self, data: st.DataObject) -> None:
-        named = data.draw(st.sets(st.sampled_from(sorted(self.contents)))) if self.contents else set()
-        before = dict(sorted(self.contents.items(), reverse=True))
-        removed = self.owner.prune(named=named)
-        assert not set(removed) & {*named, *list(before)[:2]}
-        sound = [id for id, number in before.items() if number]
-        assert not sound or sound[0] not in removed
-        if all(before.values()):
-            assert removed == sorted(set(list(before)[2:]) - named)
-        self.contents = {id: number for id, number in before.items() if id not in removed}
-
-    @precondition(lambda self: self.lineages and self.contents)
-    @rule(data=st.data())
-    def discard(self, data: st.DataObject) -> None:
-        committed = data.draw(st.sampled_from(sorted(self.contents)))
-        assert self.owner.discard_after(committed) == sorted(id for id in self.contents if id > committed)
-        self.contents = {id: number for id, number in self.contents.items() if id <= committed}
-
-    @precondition(lambda self: self.lineages)
-    @rule(data=st.data())
-    def power_cut(self, data: st.DataObject) -> None:
-        remains = list(itertools.islice(self.disk.after_power_cut(every_subset=False), 50))
-        before = set(self.contents)
-        self.disk = SimulatedDisk(data.draw(st.sampled_from(remains)))
-        there = set(lineage_on(self.disk).ids())
-        assert there >= before  # removed ones may come back
-        self.contents |= {id: number_in_file(self.disk, id) for id in there - before}
-        self.lineages = []
-        self.begin()
-
-    @invariant()
-    def the_newest_sound_one_is_read(self) -> None:
-        lineage = lineage_on(self.disk)
-        assert lineage.ids() == sorted(self.contents, reverse=True)
-        sound = [id for id in sorted(self.contents, reverse=True) if self.contents[id]]
-        if self.contents and not sound:
-            with pytest.raises(StateError, match="all are damaged"):
-                lineage.newest()
-            return
-        newest = lineage.newest()
-        assert (newest and newest.id) == (sound[0] if sound else None)
-        assert number_in(newest) == (self.contents[sound[0]] if sound else 0)
-        assert [skipped.id for skipped in lineage.skipped] == [
-            id for id in sorted(self.contents, reverse=True) if sound and id > sound[0]
-        ]
-
-
-def number_in_file(disk: Disk, id: CheckpointId) -> int:
-    try:
-        return number_in(lineage_on(disk).read(id))
-    except StateError:
-        return 0
-
-
-AnyLife.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
-TestAnyLife = AnyLife.TestCase
-
-
-# -- the lock
-
-HOLD = """
-import sys, time
-from streamlearn.runtime.lock import WorkerLock
-WorkerLock(sys.argv[1], sys.argv[2]).acquire()
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path), "a/0"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def test_a_second_worker_of_the_same_name_is_refused(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    start = time.monotonic()
-    with pytest.raises(CheckpointError) as raised:
-        WorkerLock(tmp_path, "a/0", wait=0.2).acquire()
-    assert time.monotonic() - start >= 0.2
-    for part in (str(tmp_path), "worker 'a/0'", f"process {holder.pid} on ", "since 20", "another name"):
-        assert part in str(raised.value)
-    assert [f"process {holder.pid}" in line for line in running(tmp_path)] == [True]
-    with WorkerLock(tmp_path, "a/1"):
-        assert len(running(tmp_path)) == 2
-
-
-def test_kill_9_frees_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.wait()
-    assert running(tmp_path) == []
-    with WorkerLock(tmp_path, "a/0"):
-        assert f"process {os.getpid()}" in running(tmp_path)[0]
-
-
-def test_a_worker_waits_for_one_that_is_just_ending(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    threading.Timer(0.2, holder.kill).start()
-    with WorkerLock(tmp_path, "a/0", wait=30):
-        pass
-
-
-def test_a_lock_is_taken_and_given_back(tmp_path: Path) -> None:
-    lock = WorkerLock(tmp_path / "new" / "folder", "0", wait=0)
-    lock.acquire()
-    lock.acquire()
-    with pytest.raises(CheckpointError, match="in use"):
-        WorkerLock(tmp_path / "new" / "folder", "0", wait=0).acquire()
-    lock.release()
-    lock.release()
-    with lock:
-        pass
-    assert running(tmp_path / "new" / "folder") == []
-    (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match="can't lock"):
-        WorkerLock(tmp_path / "file", "0").acquire()

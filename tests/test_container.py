@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,101 @@ def test_what_files_cannot_hold_is_refused_by_name() -> None:
         container.dumps({"x": {"y": object()}})
     with pytest.raises(StateError, match="can't save an array of object"):
         container.dumps({"x": np.array([object()])})
+
+
+VERSION_1 = (
+    "c-n1HOHRWu5G^aNQF(2NIG!X<H?TtD3{4bG;)y`Yr*aIXio!WK05{=6905BC6^PDe#_!GZdz$yF&0HfZik2*Dv{)2uH?qMR!nPqa"
+    "9ow-nV^!Z->TKr7j2+NmJ1q0ttLuBgyXU6KC!RSeT3WbnX=n_d+_-W#4)%-3%dCSZPutUhX87}C*{^%kqFp!7@iOK;A2E#LnIcsI"
+    "q)G=mu1X0Agi1p#%UXnqL<~a#nm|QSsX$0AB7!naQV>BB2!i>)7c#?B@8gTfdH>}0m(f0#yU9ZgjC*7M+UK0j$Ls5QAUilD;3_{W"
+    "kH3}of0XjSRB;*R)3n`QZ!Xo>?K<3j0~_Il%>"
+)
+"""A file that version 1 wrote, compressed."""
+
+
+def test_files_of_version_1_are_read() -> None:
+    data = zlib.decompress(base64.b85decode(VERSION_1))
+    content = {"type": "ä", "params": {"~x": [1, None]}, "state": {"w": np.arange(3.0), "n": np.array(7)}}
+    assert equal(container.loads(data), content)
+    assert equal(container.loads(container.dumps(container.loads(data))), content)
+    for place in range(0, len(data), 3):
+        damaged = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        try:
+            assert equal(container.loads(damaged), content)
+        except StateError:
+            continue
+    with pytest.raises(StateError, match="read as a whole"):
+        container.read_manifest(lambda start, count: data[start : start + count], len(data))
+
+
+@given(CONTENT)
+@settings(deadline=None)
+def test_the_manifest_tells_everything_but_the_arrays(content: dict[str, Any]) -> None:
+    data = container.dumps(content)
+    whole = container.decode(data)
+    manifest = container.read_manifest(lambda start, count: data[start : start + count], len(data))
+    assert (manifest.version, manifest.digest) == (container.VERSION, whole.digest)
+
+    def agree(stored: Any, value: Any) -> bool:
+        if isinstance(value, np.ndarray):
+            return (stored.dtype, stored.shape, stored.nbytes) == (value.dtype.name, value.shape, value.nbytes)
+        if isinstance(value, dict):
+            return stored.keys() == value.keys() and all(agree(stored[key], value[key]) for key in value)
+        if isinstance(value, list):
+            return len(stored) == len(value) and all(map(agree, stored, value))
+        return type(stored) is type(value) and stored == value
+
+    assert agree(manifest.content, whole.content)
+
+
+def test_the_manifest_is_read_without_the_arrays() -> None:
+    data = container.dumps({"about": {"rows": 3}, "a": np.zeros(1_000_000)})
+    touched = 0
+
+    def read(start: int, count: int) -> bytes:
+        nonlocal touched
+        touched = max(touched, start + count)
+        return data[start : start + count]
+
+    manifest = container.read_manifest(read, len(data))
+    assert manifest.content["about"] == {"rows": 3}
+    assert touched < 2000 < len(data)
+    for length in (len(data) - 1, len(data) + 1):
+        with pytest.raises(StateError, match="truncated, or longer"):
+            container.read_manifest(read, length)
+
+
+def test_a_file_is_encoded_without_copying_its_arrays() -> None:
+    array = np.zeros(1000)
+    encoded = container.encode({"a": array, "b": array[::2], "c": array.astype(">f8")})
+    assert sum(len(chunk) for chunk in encoded.chunks) == encoded.size
+    before = b"".join(encoded.chunks)
+    array[1] = 1.0
+    assert b"".join(encoded.chunks) != before
+    assert equal(container.loads(before), {"a": np.zeros(1000), "b": np.zeros(500), "c": np.zeros(1000)})
+
+
+def test_equal_contents_make_equal_files_whatever_the_order_of_keys() -> None:
+    one, other = {"a": 1, "b": np.ones(2), "c": np.ones(3, "i1")}, {"c": np.ones(3, "i1"), "b": np.ones(2), "a": 1}
+    assert container.dumps(one) == container.dumps(other)
+
+
+def test_other_programs_read_the_arrays() -> None:
+    import safetensors.numpy
+
+    data = container.dumps(
+        {"a": np.arange(3, dtype="i1"), "b": [np.eye(2)], "x/y": np.ones((0, 3)), "z": np.array(True)}
+    )
+    arrays = safetensors.numpy.load(data)
+    assert set(arrays) == {"a", "b/0", "x%2Fy", "z"}
+    assert (arrays["b/0"] == np.eye(2)).all()
+
+
+def test_what_could_not_be_read_again_is_not_written() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(31):
+        deep = {"x": deep}
+    assert container.loads(container.dumps({"x": deep})) == {"x": deep}
+    with pytest.raises(StateError, match="nested too deeply"):
+        container.dumps({"x": {"x": deep}})
+    with pytest.raises(StateError, match="besides the arrays"):
+        container.dumps({"x": "y" * 100_000_000})

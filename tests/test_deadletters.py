@@ -12,10 +12,10 @@ import pytest
 
 from streamlearn.addresses import sink_at, source_at
 from streamlearn.cli import main
-from streamlearn.deadletters import Ledger, read, replay
 from streamlearn.errors import InputError, SinkError
 from streamlearn.live import Worker
 from streamlearn.records import Records, Rejected
+from streamlearn.runtime.deadletters import Ledger, read, replay
 from streamlearn.runtime.outputs import DeadLetters
 from streamlearn.testing import Item, MemoryBroker, MemorySink, MemorySource
 

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -175,8 +175,6 @@ def test_json_columns_with_roles_are_those_of_one_row_at_a_time(
         key="k",
         unknown=unknown,
     )
-    if unknown == "ignore":  # a field that is not asked for is passed over unread
-        stream = [{name: value for name, value in document.items() if name != "c"} for document in stream]
     fast, slow = schema.copy(), schema.copy()
     one, other = decode(objects(*stream), fast, roles), decode(objects(*stream), slow, roles, JsonByDicts())
     assert one.rows.tolist() == other.rows.tolist()
@@ -194,7 +192,6 @@ def typed(column: pa.Array) -> list[tuple[type, Any]]:
 
 # -- JSON: good and bad values
 
-SCHEMA = sl.Schema([sl.Field("a"), sl.Field("c", "nominal")], target="y", event_time="t", unknown="error")
 BAD = [
     (b"", "empty"),
     (b"{", "truncated"),
@@ -206,14 +203,14 @@ BAD = [
     (b'{"a": 1' + b"0" * 400 + b"}", "'a': expected a number"),
     (b'{"a": "\xff"}', "not UTF-8"),
     ('{"a": 1}'.encode("utf-16"), "malformed"),
-    (b"[1, 2]", "expected an object, got list"),
-    (b"null", "expected an object"),
-    (b"7", "expected an object"),
+    (b"[1, 2]", "expected an object, got an array"),
+    (b"null", "expected an object, got null"),
+    (b"7", "expected an object, got 7"),
     (b'{"a": "12.5"}', "'a': expected a number, got '12.5'"),
     (b'{"a": {"b": 1}}', "'a': expected a number"),
     (b'{"a": [1]}', "'a': expected a number"),
     (b'{"c": {"b": 1}}', "'c'.*dict"),
-    (b'{"new": {"b": 1}}', "'new'.*dict|'new'.*nested"),
+    (b'{"new": {"b": 1}}', "'new': nested values"),
     (b'{"new": ' + b"[" * 100_000 + b"}", "nested too deeply"),
     (b'{"y": [1]}', "'y'.*hashable"),
     (b'{"t": "yesterday"}', "'t': expected seconds .* got 'yesterday'"),
@@ -305,6 +302,18 @@ def test_classes_that_are_declared_are_all_there_are_under_error() -> None:
     assert reasons(decoded) == ["field 'y': unknown class 'maybe'; the classes are no, yes"]
     required = decode(objects({"a": 1}), schema, Roles(required=True))
     assert reasons(required) == ["field 'y': the label is missing"]
+
+
+def test_a_field_that_is_null_at_first_is_added_when_its_value_comes() -> None:
+    format, schema = JsonFormat(), sl.Schema.of(["a"])
+    for _ in range(3):
+        assert decode(objects({"a": 1, "later": None}), schema, Roles(), format).batch.X.tolist() == [[1.0]]
+    decoded = decode(objects({"a": 1, "later": None}, {"a": 2, "later": 3}, {"a": 4}), schema, Roles(), format)
+    np.testing.assert_array_equal(decoded.batch.X, [[1, math.nan], [2, 3], [4, math.nan]])
+    strict = sl.Schema.of(["a"], unknown="error")
+    assert reasons(decode(objects({"a": 1, "later": None}), strict, Roles(), format)) == [
+        "unknown field 'later'; the fields are a"
+    ]
 
 
 def test_a_field_stops_growing_at_its_limit() -> None:
@@ -415,6 +424,14 @@ def test_avro_records_become_rows(tmp_path: Path) -> None:
     }
 
 
+def test_a_label_that_is_no_number_is_missing() -> None:
+    number = {"type": "record", "name": "N", "fields": [{"name": "y", "type": "double"}]}
+    format, values = AvroFormat(schema=number), records([avro({"y": math.nan}, number), avro({"y": 1.5}, number)])
+    schema = sl.Schema([], target="y", target_kind="numeric")
+    assert reasons(decode(values, schema, Roles(required=True), format)) == ["field 'y': the label is missing"]
+    np.testing.assert_array_equal(decode(values, schema, Roles(), format).batch.y, [math.nan, 1.5])
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60))
 def test_damaged_avro_is_a_reason(value: bytes) -> None:
@@ -437,9 +454,6 @@ def test_avro_says_what_it_needs(tmp_path: Path) -> None:
     ]:
         with pytest.raises(error):
             AvroFormat(**options)  # type: ignore[arg-type]
-
-
-Answer = Callable[[str], tuple[int, Any]]
 
 
 @pytest.fixture
@@ -530,7 +544,7 @@ def test_no_answer_of_the_registry_is_no_reason_to_reject_a_record(
     url, answers, asked = schema_registry
     answers["/schemas/ids/1"] = answer
     answers["/schemas/ids/2"] = 200, {"schema": json.dumps(EVENT)}
-    with pytest.raises((SourceError, OSError), match="registry"):
+    with pytest.raises(SourceError, match="registry"):
         AvroFormat(registry=url).documents(records([avro(event(), prefix=framed(1))]))
     assert [path for path, _ in asked] == ["/schemas/ids/1"]
     with pytest.raises(SourceError, match="gives no answer"):
@@ -791,12 +805,11 @@ def test_predictions_of_numbers() -> None:
 
 
 binaries = st.one_of(st.none(), st.binary(max_size=300))
+headers_of_one = st.lists(st.tuples(st.text(max_size=3), binaries), max_size=2)
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(binaries, binaries, st.lists(st.tuples(st.text(max_size=3), binaries), max_size=2)), max_size=4)
-)
+@given(st.lists(st.tuples(binaries, binaries, headers_of_one), max_size=4))
 def test_dead_letters_give_the_record_back(stream: list[tuple[Any, Any, Any]]) -> None:
     values, keys, headers = ([part[i] for part in stream] for i in range(3))
     n = len(stream)
@@ -837,7 +850,7 @@ def test_the_text_of_a_dead_letter() -> None:
 
 
 def test_alarms_as_json_and_as_columns() -> None:
-    alarm = Alarm("power", "e-0", "tree", "adwin", "drift", "e-0-7", 7, None, {"accuracy": 0.5})
+    alarm = Alarm("power", "e-0", "tree", "adwin", "drift", "e-0-7", 7, None)
     alarms = Alarms([alarm])
     (line,) = alarms.messages().values
     assert json.loads(line) == {
@@ -849,7 +862,6 @@ def test_alarms_as_json_and_as_columns() -> None:
         "record": "e-0-7",
         "row": 7,
         "event_time": None,
-        "metrics": {"accuracy": 0.5},
     }
-    assert alarms.table().to_pylist()[0]["metrics"] == [("accuracy", 0.5)]
+    assert alarms.table().to_pylist()[0]["detector"] == "adwin"
     assert Alarms([]).table().schema == alarms.table().schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import logging
 import os
@@ -138,6 +139,16 @@ def test_many_lines_come_as_they_are(tmp_path: Path) -> None:
     assert read(opened(write(tmp_path, files)), 999) == naive(files)
 
 
+def test_a_poll_is_as_long_as_it_may_be_within_bounds(tmp_path: Path) -> None:
+    few, many = b"%s\n" % (b"x" * 1_000_000), b"1\n"
+    source = opened(write(tmp_path, {"a.jsonl": many * 200_000 + few * 60}))
+    assert [len(source.poll(rows, 0.0)[0]) for rows in (150_000, 50_000)] == [150_000, 50_000]
+    lengths = []
+    while not source.finished:
+        lengths += [len(piece) for piece in source.poll(1000, 0.0)]
+    assert (sum(lengths), max(lengths) < 25) == (60, True)  # not all of the long lines at once
+
+
 def test_a_line_that_is_too_long_is_cut_and_counted(tmp_path: Path) -> None:
     limit = BLOCK
     files = {"a.jsonl": b"1\n" + b"7" * limit + b"\n" + b"9" * (5 * limit + 17) + b"\n4\n" + b"8" * (limit + 1)}
@@ -249,6 +260,11 @@ def test_files_of_two_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="one kind"):
         opened(tmp_path)
     assert opened(tmp_path, pattern="*.parquet").format == "table"
+    (tmp_path / "b.parquet").unlink()
+    source = opened(tmp_path, follow=True)
+    assert once(source) == [b"1"]
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
+    poll_until_refused(source, SourceError, r"b\.parquet is no file of the format json")
 
 
 # -- positions
@@ -620,7 +636,7 @@ def test_two_workers_never_write_one_file(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("streamlearn.connectors.live_files.writer.WAIT_FOR_LOCK", 0.1)
     for name in ("out.jsonl", "out.parquet"):
         first = sink_of(tmp_path / name, None)
-        with pytest.raises(SinkError, match="another process writes"):
+        with pytest.raises(SinkError, match="another worker or sink writes"):
             sink_of(tmp_path / name, None)
         first.release("s")
         sink_of(tmp_path / name, None).close()
@@ -643,6 +659,55 @@ def test_options_are_checked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="can't make the folder"):
         FileSink(tmp_path / "file" / "out.jsonl").open(EXACTLY)
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 5)),
+        st.tuples(st.just("commit"), st.just(0)),
+        st.tuples(st.just("flush"), st.just(0)),
+        st.tuples(st.just("crash"), st.integers(0, 1_000)),
+    ),
+    max_size=25,
+)
+
+
+@anyhow
+@given(steps, st.booleans(), st.booleans())
+def test_whatever_a_crash_leaves_of_what_was_not_committed(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]], exactly: bool, zeros: bool
+) -> None:
+    """A crash keeps what a commit made safe, and of the rest any part: torn, or filled up with zeros by the disk."""
+    worker = EXACTLY if exactly else AT_LEAST
+    path = tmp_path_factory.mktemp("sink") / "out.jsonl"
+    sink = sink_of(path, None, worker)
+    row, most, committed, state = 0, 0, 0, sink.state("s")
+    for step, number in [*steps, ("crash", 0), ("write", 1), ("commit", 0)]:
+        if step == "write":
+            sink.write("s", Rows(*({"row": r} for r in range(row, row + number))))
+            row += number
+            most = max(most, row)
+        elif step == "flush":
+            sink.flush()
+        elif step == "commit":
+            sink.flush()
+            committed, state = row, json.loads(json.dumps(sink.state("s")))
+        else:
+            sink.close()
+            size, safe = path.stat().st_size, state["bytes"]
+            kept = safe + number % (size - safe + 1)
+            os.truncate(path, kept)
+            if zeros and exactly:
+                os.truncate(path, size)
+            sink = sink_of(path, state, worker)
+            row = committed
+    sink.close()
+    found = [line["row"] for line in lines_in(path)]
+    if exactly:
+        assert found == list(range(row))
+    else:
+        assert set(range(row)) <= set(found) <= set(range(most))
+        assert all(after <= before + 1 for before, after in itertools.pairwise(found))
 
 
 # -- the sink: disks that are full, processes that are killed

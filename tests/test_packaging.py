@@ -64,6 +64,12 @@ def test_importing_the_package_is_light() -> None:
     assert set(modules) & {"numba", "torch", "matplotlib", "pyarrow.parquet", "pandas"} == set()
 
 
+def test_the_command_line_is_light() -> None:
+    program = "import sys, streamlearn.cli; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"numba", "pyarrow", "scipy", "torch", "matplotlib", "pandas"} == set()
+
+
 def imports(source: str, package: str) -> Iterator[str]:
     """Every dotted name that a module of ``package`` imports, wherever in it."""
     for node in ast.walk(ast.parse(source)):

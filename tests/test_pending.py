@@ -20,8 +20,15 @@ CLASSES = ["no", "yes", "maybe"]
 Event = tuple[Any, ...]  # ("row", id, time, features) or ("label", id, label)
 
 
+def arrivals_of(events: list[Event]) -> Arrivals:
+    """The labels among events, each at its place."""
+    rows = np.cumsum([event[0] == "row" for event in events], dtype=np.int64)
+    labels = [i for i, event in enumerate(events) if event[0] == "label"]
+    return Arrivals([events[i][1] for i in labels], [events[i][2] for i in labels], rows[labels])
+
+
 class Driver:
-    """Feeds events to `PendingLabels` in batches, predicts each row by its number, and logs as the oracle does."""
+    """Feeds events to `PendingLabels` in batches, predicts each row by its number, logs as the oracle does."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -35,17 +42,10 @@ class Driver:
 
     def feed(self, events: list[Event]) -> None:
         rows = [event for event in events if event[0] == "row"]
-        labels, before, seen = [], [], 0
-        for event in events:
-            if event[0] == "row":
-                seen += 1
-            else:
-                labels.append(event)
-                before.append(seen)
         X = np.array([row[3] for row in rows], np.float64).reshape(len(rows), 3)
         times = np.array([row[2] for row in rows], np.float64)
-        arrivals = Arrivals([e[1] for e in labels], [e[2] for e in labels], np.array(before, np.int64))
-        step = self.pending.take(Batch(self.schema, X, event_time=times), [row[1] for row in rows], arrivals)
+        batch = Batch(self.schema, X, event_time=times)
+        step = self.pending.take(batch, [row[1] for row in rows], arrivals_of(events))
         self.check(step, X)
 
     def check(self, step: LabelStep, X: np.ndarray) -> None:
@@ -58,7 +58,7 @@ class Driver:
             number = int(step.batch.X[row, 0])
             if operation >= 0:
                 assert row >= step.late
-                self.log.append(("predict", number))
+                self.log.append(("predict", number, int(step.known[row - step.late])))
             else:
                 self.log.append(("learn", number, self.schema.classes[step.batch.y[row]]))
         numbers = step.batch.X[:, 0]
@@ -94,7 +94,7 @@ IDS = st.one_of(st.integers(0, 12), st.sampled_from(["a", "b", "cc", "dé"]))
 ROWS = st.tuples(
     st.just("row"),
     st.one_of(IDS, IDS, IDS, st.none()),
-    st.one_of(st.floats(0, 30).map(lambda t: round(t, 1)), st.just(math.nan)),
+    st.one_of(st.integers(0, 60).map(lambda t: t / 2), st.just(math.nan)),  # halves: times meet often
     st.integers(1, 3),
 )
 LABELS = st.tuples(st.just("label"), IDS, st.sampled_from([*CLASSES, "other"]))
@@ -119,7 +119,7 @@ def cut(events: list[Event], cuts: list[int]) -> list[list[Event]]:
 
 def oracle(events: list[Event], options: dict[str, Any]) -> Pending:
     classes = list(dict.fromkeys([*CLASSES, *([options["default"]] if "default" in options else [])]))
-    naive = Pending(**options, fixed_bytes=160 + 8, class_bytes=8, classes=len(classes))
+    naive = Pending(**options, fixed_bytes=256 + 8, class_bytes=8, classes=len(classes))
     for event in events:
         if event[0] == "row":
             naive.row(event[1], event[2], int(np.count_nonzero(~np.isnan(event[3]))))
@@ -177,3 +177,74 @@ def test_the_state_does_not_depend_on_batches_or_restarts(
     assert resumed.log == whole.log
     if events:
         assert same(whole.pending.state(), resumed.pending.state())
+
+
+def test_many_rows_and_labels_are_taken_as_one_by_one() -> None:
+    """Long enough for every array to grow, and for entries and slots to be given out again."""
+    random = np.random.default_rng(5)
+    events: list[Event] = []
+    sent: list[str] = []
+    for row in range(5000):
+        sent.append(f"id-{row if random.random() > 0.02 else int(random.integers(0, row + 1))}")
+        events.append(("row", sent[-1], row + float(random.normal(scale=5)), [float(row), math.nan, math.nan]))
+        while random.random() < 0.45:
+            id = sent[max(0, len(sent) - 1 - int(random.exponential(700)))]
+            events.append(("label", f"id-{row + 5}" if random.random() < 0.05 else id, str(random.choice(CLASSES))))
+    options = {"ttl": 1500.0, "default": "no", "max_rows": 900, "max_early": 50, "max_done": 1000}
+    driver = Driver(**options)
+    start = 0
+    while start < len(events):
+        stop = start + int(random.integers(1, 1500))
+        driver.feed(events[start:stop])
+        start = stop
+    naive = oracle(events, options)
+    assert driver.log == naive.log
+    assert {name: count for name, count in driver.pending.counters.items() if count} == naive.counters
+    assert [row["id"] for row in driver.pending.rows()] == list(naive.waiting)
+    assert set(naive.counters) == set(driver.pending.counters) - {"anonymous"}  # all that can happen did,
+    assert min(naive.counters.values()) > 20  # and often
+
+
+def test_learners_learn_what_a_walk_by_hand_teaches_them() -> None:
+    """Several learners on one stream of labels that come late, early and never, against their verbs for one row."""
+    random = np.random.default_rng(3)
+    schema = sl.Schema.of(["a", "b", "c"], target="y", classes=CLASSES)
+    learners = {"bayes": sl.NaiveBayes(), "tree": sl.HoeffdingTreeClassifier(grace_period=10, delta=0.5)}
+    twins = {name: type(learner)(schema=schema, **learner.params) for name, learner in learners.items()}
+    options = {"ttl": 80.0, "default": "no"}
+    pending = PendingLabels(schema, task="classification", learners=list(learners), **options)
+    X = random.normal(size=(700, 3)).round(2)
+    events: list[Event] = []
+    for row in range(600):
+        events.append(("row", row, float(row), X[row].tolist()))
+        if random.random() < 0.7:
+            target = max(0, row + int(random.integers(-60, 5)))
+            events.append(("label", target, CLASSES[int(X[target, 0] > 0)]))
+    naive = oracle(events, options)
+    expected: dict[str, list[Any]] = {name: [] for name in twins}
+    for name, twin in twins.items():
+        made: dict[int, Any] = {}
+        for what, row, *label in naive.log:
+            x = dict(zip("abc", X[row].tolist(), strict=True))
+            if what == "predict":
+                made[row] = twin.predict_one(x)
+            else:
+                expected[name].append(made[row])
+                twin.learn_one(x, label[0])
+    found: dict[str, list[Any]] = {name: [] for name in learners}
+    start = 0
+    while start < len(events):
+        part = events[start : start + int(random.integers(1, 90))]
+        start += len(part)
+        rows = [event for event in part if event[0] == "row"]
+        batch = schema.encode(np.array([event[3] for event in rows]).reshape(len(rows), 3))
+        batch.event_time = np.array([event[2] for event in rows])
+        step = pending.take(batch, [event[1] for event in rows], arrivals_of(part))
+        outputs = {name: learner.process(step.batch, step.schedule, proba=True) for name, learner in learners.items()}
+        for name, measured in pending.keep(step, outputs).items():
+            found[name] += [CLASSES[code] if code >= 0 else CLASSES[0] for code in measured.prediction.tolist()]
+    assert {what for what, *_ in naive.log} == {"predict", "learn"}
+    x = {"a": 0.3, "b": -0.2, "c": 0.9}
+    for name, learner in learners.items():
+        assert found[name] == expected[name]
+        assert learner.predict_proba_one(x) == twins[name].predict_proba_one(x)

@@ -334,6 +334,20 @@ def test_no_text_breaks_the_reader(text: str) -> None:
         assert isinstance(layers.from_text(text, "x.yaml", {}).values, dict)
 
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp")))
+PLAIN = st.sampled_from(["none", "no", "1e3", "${A}", "$${A}", "~", "<<", "010"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | PLAIN,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXT, values, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=4))
+def test_what_is_written_is_read_again(values: dict[str, Any]) -> None:
+    assert layers.from_text(layers.to_yaml(values), "x.yaml", {}).values == values
+
+
 # -- parts --------------------------------------------------------------------------------------------------------
 
 
@@ -346,11 +360,11 @@ def test_parts_are_made_with_their_options(tmp_path: Path) -> None:
     labels = config.make_labels_source()
     assert labels is not None
     assert labels.path == "labels"  # type: ignore[attr-defined]
-    assert [sink.path for sink in config.make_sinks()] == ["out", "copy"]  # type: ignore[attr-defined]
-    assert [sink.path for sink in config.make_alarm_sinks()] == ["alarms"]  # type: ignore[attr-defined]
+    assert [config.make_sink("sink", i).path for i in range(2)] == ["out", "copy"]  # type: ignore[attr-defined]
+    assert config.make_sink("alarms", 0).path == "alarms"  # type: ignore[attr-defined]
     dead = config.make_dead_letter()
     assert dead is not None
-    assert [repr(detector) for detector in config.make_detectors()] == ["ADWIN(delta=0.01)", "DDM(warm_start=50)"]
+    assert [repr(config.make_detector(i)) for i in range(2)] == ["ADWIN(delta=0.01)", "DDM(warm_start=50)"]
     learners = config.make_learners()
     assert list(learners) == ["champion", "shadow"]
     assert learners["shadow"].params["grace_period"] == 50
@@ -398,6 +412,15 @@ def test_a_module_in_the_current_directory_is_found(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "path", [*sys.path])
     config = load(tmp_path, MINIMAL.replace("naive_bayes", "{type: function, call: 'my_own_model:guess'}"))
     assert config.make_learners()["champion"]({}) == "a"
+
+
+def test_a_program_may_give_objects_which_are_listed_by_a_type_of_their_own() -> None:
+    always = object()
+    given = {"type": "given", "object": "Mine()"}
+    settings = {"name": "a", "source": given, "learners": {"x": given}, "sink": [given], "dead_letter": given}
+    config = PipelineConfig.from_mapping({**settings, "drift": [{"detector": "given", "object": "Mine()"}]})
+    assert config.fingerprint()["learners"] == {"x": given}
+    assert config.make_learners({"x": always}) == {"x": always}
 
 
 # -- fingerprint, secrets, schema ---------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_a_worker_that_fails_is_started_again_and_the_others_go_on(tmp_path: Pat
     assert "[bad] started 2 2 1\n" in text
     assert "worker bad was killed by SIGKILL; it starts again in 0.0 s" in text
     assert "worker bad ended with status 75; it starts again in 0.1 s" in text
-    assert text.endswith("streamlearn: worker good: is done\nstreamlearn: worker bad: is done, started again 2 times\n")
+    assert text.endswith("streamlearn: worker good is done\nstreamlearn: worker bad is done, after 2 restarts\n")
 
 
 def test_waits_double_up_to_the_longest_and_begin_anew_after_a_healthy_life(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_wrong_option_is_given_up_after_three_times_and_all_stop(tmp_path: Pat
     assert supervised.run() == 2
     assert time.monotonic() - started < 20
     assert "worker wrong ended with status 2 3 times in a row: a wrong option; giving up" in err.getvalue().decode()
-    assert "worker other: was killed by SIGTERM" in err.getvalue().decode()
+    assert "worker other was killed by SIGTERM" in err.getvalue().decode()
 
 
 GRACEFUL = """
@@ -132,7 +132,7 @@ def test_a_worker_that_does_not_stop_is_killed(tmp_path: Path, again: bool) -> N
         supervised.stop()
     thread.join(20)
     assert status == [1]
-    assert "worker deaf: was killed by SIGKILL" in err.getvalue().decode()
+    assert "worker deaf was killed by SIGKILL" in err.getvalue().decode()
 
 
 def test_a_worker_that_waits_for_its_next_start_stops_at_once(tmp_path: Path) -> None:

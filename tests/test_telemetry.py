@@ -104,7 +104,7 @@ class Worker:
         return self.now
 
 
-DRIFT = Alarm("power", "events-0", "champion", "adwin", "drift", "events-0-41", 41_000, 1.5, {"accuracy": math.nan})
+DRIFT = Alarm("power", "events-0", "champion", "adwin", "drift", "events-0-41", 41_000, 1.5)
 BATCH = BatchDone("events-0", rows=100, rejected=1, labels=90, decode=0.002, process=0.03, write=0.004, age=0.7)
 COMMIT = CommitDone(["events-0", "events-1"], checkpoint=13, seconds=0.02, bytes=4096, rows=5000, reason="interval")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from streamlearn.records import Decoded, Records
 from streamlearn.schema import MAX_CATEGORIES, Schema
 
 from .inference import infer
-from .rows import LARGEST, LATEST, Block, RowByRow, seconds, values_of
+from .rows import LARGEST, LATEST, Block, RowByRow, seconds, values_of, what
 
 _CHUNK = 512  # records at a time: what is made of them stays in the processor's cache
+_MAX_LAYOUTS, _MAX_NULLS = 64, 256
+_UNFIT = frozenset('"\\').union(map(chr, range(32)))  # characters that a member of a struct can't have in its name
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -56,6 +59,7 @@ class JsonFormat(Format):
 
     def __init__(self) -> None:
         self._layouts: dict[Any, _Layout] = {}
+        self._nulls: frozenset[str] = frozenset()
 
     def infer(self, records: Records, roles: Roles) -> Schema:
         return infer(self.documents(records), roles)
@@ -87,14 +91,14 @@ class JsonFormat(Format):
                 found.append(astuple(decode(value)))
             except (*_UNREADABLE, TypeError):
                 missed.append(row)
-        rows = np.arange(len(values))
+        rows = np.arange(start, start + len(values))
         if missed:
             rows = np.delete(rows, missed)
         doubtful = np.zeros(len(rows), np.bool_)
         block = layout.encode(found, schema, required, doubtful)
-        block.rows = rows + start
+        block.rows = rows
         if doubtful.any():
-            missed = sorted([*missed, *rows[doubtful].tolist()])
+            missed = sorted([*missed, *(rows[doubtful] - start).tolist()])
             block = _without(block, doubtful)
         for row in missed:
             raw = values[row]
@@ -103,17 +107,26 @@ class JsonFormat(Format):
                 if isinstance(document, str):
                     careful.reject(start + row, document)
                 else:
+                    self._note_nulls(document, schema)
                     careful.add(start + row, document)
         return block
+
+    def _note_nulls(self, document: dict[str, Any], schema: Schema) -> None:
+        """Learn which unknown fields are null: they can't be added before a value comes, and must not slow all down."""
+        if schema.unknown == "grow" and len(self._nulls) < _MAX_NULLS:
+            nulls = {name for name, value in document.items() if value is None and _UNFIT.isdisjoint(name)}
+            if not nulls <= self._nulls:
+                self._nulls |= nulls
 
     def _layout(self, schema: Schema) -> _Layout:
         fields = tuple((f.name, f.kind) for f in schema.fields)
         roles = (schema.target, schema.target_kind, schema.id, schema.event_time, schema.weight, schema.key)
-        known = self._layouts.get((fields, roles, schema.unknown))
+        key = (fields, roles, schema.unknown, self._nulls)
+        known = self._layouts.get(key)
         if known is None:
-            if len(self._layouts) >= 64:  # schemas that grew leave theirs behind
+            if len(self._layouts) >= _MAX_LAYOUTS:  # schemas that grew leave theirs behind
                 self._layouts.clear()
-            known = self._layouts[fields, roles, schema.unknown] = _Layout(schema)
+            known = self._layouts[key] = _Layout(schema, self._nulls if schema.unknown == "grow" else frozenset())
         return known
 
 
@@ -129,7 +142,7 @@ def _document(value: bytes, decode: Callable[[bytes], Any]) -> dict[str, Any] | 
         return "the value is nested too deeply"
     except msgspec.MsgspecError as error:
         return str(error)
-    return document if isinstance(document, dict) else f"expected an object, got {type(document).__name__}"
+    return document if isinstance(document, dict) else f"expected an object, got {what(document)}"
 
 
 _decode_any = msgspec.json.Decoder().decode
@@ -141,12 +154,12 @@ class _Layout:
     Attributes
     ----------
     decode
-        A record as a struct; strict, since whatever it takes is final.
+        A record as a struct; strict, since whatever it takes is final. Unknown fields that were null before may be.
     decode_alone
         A record as a dict, for those that `decode` does not take.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, nulls: frozenset[str]) -> None:
         required = schema.unknown == "error"
         members: list[tuple[Hashable, Any, Any]] = [
             (f.name, float | None if f.kind == "numeric" else _Scalar, msgspec.NODEFAULT if required else None)
@@ -166,6 +179,8 @@ class _Layout:
         self.event_time = role(schema.event_time, float | str | None)
         self.weight = role(schema.weight, float, 1.0)
         self.key = role(schema.key, _Name)
+        known = {name for name, _, _ in members}
+        members += [(name, None, None) for name in sorted(nulls) if name not in known]
         self.width = len(members)
         self.decode, self.decode_alone = _decoders(members, strict=schema.unknown != "ignore")
 
@@ -173,17 +188,18 @@ class _Layout:
         """The columns of decoded records; rows with a value that needs a closer look are marked in ``doubtful``."""
         columns: list[tuple[Any, ...]] = list(zip(*found, strict=True)) if found else [()] * self.width
         X = np.empty((len(found), len(schema.fields)))
-        if self.numeric:
-            X[:, self.numeric] = np.array([columns[i] for i in self.numeric], np.float64).T
+        for i in self.numeric:
+            X[:, i] = columns[i]  # None becomes NaN
         for i in self.nominal:
-            full = schema.unknown == "ignore" or len(schema.fields[i].categories) >= MAX_CATEGORIES
-            X[:, i] = _codes(columns[i], schema.codes(i), None if full else doubtful)
+            X[:, i] = list(map(schema.codes(i).get, columns[i]))  # so does what is unknown
+            if schema.unknown != "ignore" and len(schema.fields[i].categories) < MAX_CATEGORIES:
+                _mark_unknown(columns[i], np.isnan(X[:, i]), doubtful)
         block = Block(np.empty(0, np.int64), X, None, None, None, None, None)
         if self.target is not None:
             labels = columns[self.target]
             if schema.target_kind == "nominal":
-                codes = _codes(labels, schema.class_codes, doubtful)
-                block.y = np.where(np.isnan(codes), -1, codes).astype(np.int64)
+                block.y = np.array(list(map(schema.class_codes.get, labels, repeat(-1))), np.int64)
+                _mark_unknown(labels, block.y < 0, doubtful)
             else:
                 block.y = np.array(labels, np.float64)
             if required and None in labels:
@@ -242,20 +258,23 @@ def _take_nothing(value: Any) -> Any:
     raise TypeError
 
 
-def _codes(values: Sequence[Any], codes: Mapping[Hashable, int], doubtful: np.ndarray | None) -> np.ndarray:
-    encoded = np.array(list(map(codes.get, values)), np.float64)  # None, for unknown ones, becomes NaN
-    if doubtful is not None:
-        for i in np.flatnonzero(np.isnan(encoded)).tolist():
-            if values[i] is not None:
-                doubtful[i] = True
-    return encoded
+def _mark_unknown(values: Sequence[Any], without_code: np.ndarray, doubtful: np.ndarray) -> None:
+    for i in without_code.nonzero()[0].tolist():
+        if values[i] is not None:
+            doubtful[i] = True
 
 
 def _mark_names(values: Sequence[Any], doubtful: np.ndarray) -> None:
+    """Mark what `identity` refuses."""
     kinds = set(map(type, values))
-    if kinds - {str, type(None)}:
-        for i, value in enumerate(values):
-            doubtful[i] |= isinstance(value, float) or (isinstance(value, int) and not -LARGEST <= value < LARGEST)
+    if float in kinds or (int in kinds and not _fit(value for value in values if isinstance(value, int))):
+        doubtful |= [
+            isinstance(value, float) or (isinstance(value, int) and not -LARGEST <= value < LARGEST) for value in values
+        ]
+
+
+def _fit(numbers: Iterable[int]) -> bool:
+    return all(-LARGEST <= number < LARGEST for number in numbers)
 
 
 def _times(values: Sequence[float | str | None], name: Hashable, doubtful: np.ndarray) -> np.ndarray:

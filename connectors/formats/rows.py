@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -65,11 +65,8 @@ class RowByRow:
         self._id: list[str | int | None] = []
         self._event_time: list[float] = []
         self._key: list[str | int] = []
-        self._prepare()
-
-    def _prepare(self) -> None:
-        self._out = np.empty((1, len(self._schema.fields)))
-        self._quick = self._schema.row_encoder(self._out)
+        self._out = np.empty((1, 0))
+        self._quick: Callable[[Mapping[Hashable, Any]], bool] | None = None
 
     def reject(self, row: int, reason: str) -> None:
         """Set a record aside."""
@@ -84,7 +81,7 @@ class RowByRow:
 
     def _add(self, row: int, document: Any) -> None:
         if not isinstance(document, dict):
-            raise SchemaError(f"expected an object, got {_what(document)}")
+            raise SchemaError(f"expected an object, got {what(document)}")
         schema = self._schema
         label = document.pop(schema.target, None) if schema.target is not None else None
         id = identity(document.pop(schema.id, None), schema.id) if schema.id is not None else None
@@ -94,8 +91,7 @@ class RowByRow:
         if key is None:
             raise SchemaError(f"field {schema.key!r}: the key is missing")
         y = self._label(label)
-        if not self._quick(document):
-            self._with_care(document)
+        self._encode(document)
         if schema.target_kind == "nominal":
             y = schema.encode_label(label)
         self._rows.append(row)
@@ -109,7 +105,7 @@ class RowByRow:
     def _label(self, label: Any) -> float:
         """The label's number, without growing the schema."""
         schema = self._schema
-        if label is None:
+        if label is None or label != label:  # NaN
             if self._required and schema.target is not None:
                 raise SchemaError(f"field {schema.target!r}: the label is missing")
             return -1 if schema.target_kind == "nominal" else math.nan
@@ -120,9 +116,14 @@ class RowByRow:
         except SchemaError as error:
             raise SchemaError(f"field {schema.target!r}: {error}") from None
 
-    def _with_care(self, document: dict[Hashable, Any]) -> None:
+    def _encode(self, document: dict[Hashable, Any]) -> None:
         """Encode into ``_out``; nothing is added to the schema unless everything is good."""
         schema = self._schema
+        if self._quick is None:
+            self._out = np.empty((1, len(schema.fields)))
+            self._quick = schema.row_encoder(self._out)
+        if self._quick(document):
+            return
         schema.encode_row(document, self._out, grow=False)
         if schema.unknown == "grow":
             known = set(schema.names)
@@ -134,7 +135,7 @@ class RowByRow:
                     columns.number(value, name, 0)
             if new:
                 schema.add_fields(new)
-                self._prepare()
+                self._out, self._quick = np.empty((1, len(schema.fields))), None
         schema.encode_row(document, self._out, grow=True)
 
     def block(self) -> Block:
@@ -156,14 +157,17 @@ class RowByRow:
 
     def decoded(self, blocks: Iterable[Block] = ()) -> Decoded:
         """The good rows together with those of ``blocks``, in the order of their records, and the bad ones."""
-        return join([*blocks, self.block()], self._schema, self.rejected)
+        parts = list(blocks)
+        if self._rows or not parts:
+            parts.append(self.block())
+        return join(parts, self._schema, self.rejected)
 
 
 def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> Decoded:
     """The rows of at least one block, in the order of their records."""
     parts = [block for block in blocks if len(block.rows)] or [blocks[0]]
-    rows = np.concatenate([part.rows for part in parts])
-    order = None if (rows[1:] > rows[:-1]).all() else np.argsort(rows)
+    rows = np.concatenate([part.rows for part in parts]) if len(parts) > 1 else parts[0].rows
+    order = None if len(parts) == 1 or (rows[1:] > rows[:-1]).all() else np.argsort(rows)
 
     def array(columns: list[Any]) -> Any:
         if columns[0] is None:
@@ -174,7 +178,7 @@ def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> D
     def names(columns: list[Any]) -> pa.Array | None:
         if columns[0] is None:
             return None
-        whole = [value for column in columns for value in column]
+        whole = [value for column in columns for value in column] if len(columns) > 1 else columns[0]
         return identities(whole if order is None else [whole[i] for i in order.tolist()])
 
     batch = Batch(
@@ -186,7 +190,7 @@ def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> D
         array([part.event_time for part in parts]),
         key=names([part.key for part in parts]),
     )
-    return Decoded(batch, array([part.rows for part in parts]), rejected)
+    return Decoded(batch, rows if order is None else rows[order], rejected)
 
 
 def _widened(X: np.ndarray, d: int) -> np.ndarray:
@@ -252,7 +256,7 @@ def identity(value: Any, name: Hashable) -> str | int | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and -LARGEST <= value < LARGEST:
         return value
-    raise SchemaError(f"field {name!r}: expected a text or a whole number of 64 bits, got {_what(value)}")
+    raise SchemaError(f"field {name!r}: expected a text or a whole number of 64 bits, got {what(value)}")
 
 
 def seconds(value: Any, name: Hashable) -> float:
@@ -271,12 +275,12 @@ def seconds(value: Any, name: Hashable) -> float:
             time = datetime.fromisoformat(value)
         except ValueError:
             raise SchemaError(
-                f"field {name!r}: expected seconds since the epoch or an ISO 8601 time, got {_what(value)}"
+                f"field {name!r}: expected seconds since the epoch or an ISO 8601 time, got {what(value)}"
             ) from None
     if isinstance(time, datetime):
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     if isinstance(time, bool) or not isinstance(time, (int, float, date)):
-        raise SchemaError(f"field {name!r}: expected a time, got {_what(value)}")
+        raise SchemaError(f"field {name!r}: expected a time, got {what(value)}")
     number = columns.number(time, name, 0)
     if abs(number) > LATEST:
         raise SchemaError(
@@ -292,7 +296,8 @@ def _weight(value: Any, name: Hashable) -> float:
     return weight
 
 
-def _what(value: Any) -> str:
+def what(value: Any) -> str:
+    """A value as a message shows it."""
     if value is None:
         return "null"
     if isinstance(value, Mapping):

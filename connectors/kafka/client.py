@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
-from streamlearn.errors import MissingExtraError, OptionError
+from streamlearn.errors import MissingExtraError, OptionError, PositionError
 from streamlearn.live import Mark
 from streamlearn.parameters import check_choice
 from streamlearn.records import Header
@@ -18,6 +18,10 @@ from streamlearn.sink import Messages
 CLIENTS = ("auto", "kafka-python", "confluent")
 
 T = TypeVar("T")
+
+
+class ExpiredError(PositionError):
+    """The position of a partition that is being read fell off the log."""
 
 
 class Part(NamedTuple):

@@ -13,11 +13,11 @@ from typing import Any
 import confluent_kafka as ck
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streamlearn.errors import FencedError, OptionError, PositionError, SinkError, SourceError, UncertainError
+from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
 from streamlearn.live import Mark
 from streamlearn.sink import Messages
 
-from .client import Column, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
+from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
@@ -58,13 +58,17 @@ class _Heard:
     def __init__(self, log: Any) -> None:
         self.last: KafkaError | None = None
         self.fatal: KafkaError | None = None
+        self._told = 0.0
         self._log = log
 
     def __call__(self, error: KafkaError) -> None:
-        self.last = error
         if error.fatal():
             self.fatal = error
-        self._log.warning("kafka: %s", error.str())
+        told = self.last is None or self.last.code() != error.code() or time.monotonic() > self._told + 10
+        self.last = error
+        if told:  # while no broker answers, the client says so many times a second
+            self._told = time.monotonic()
+            self._log.warning("kafka: %s", error.str())
 
 
 class ConfluentReader(Reader):
@@ -106,10 +110,10 @@ class ConfluentReader(Reader):
         self._closed = False
         self._consumer = _made(ck.Consumer, config)
         try:
-            self.topics()
-        except SourceError:
+            self._consumer.list_topics(timeout=CONNECT)
+        except KafkaException as failed:
             self._consumer.close()
-            raise
+            raise SourceError(_unreachable(reading.bootstrap, failed, self._heard)) from failed
 
     def topics(self) -> list[str]:
         return sorted(self._metadata(None).topics)
@@ -146,7 +150,7 @@ class ConfluentReader(Reader):
         parts = [Part(tp.topic, tp.partition) for tp in given]
         starts: Mapping[Part, int] = {}
         try:
-            if not self._closed and self._rebalance is not None:
+            if parts and not self._closed and self._rebalance is not None:
                 starts = self._rebalance.assigned(parts)
         except BaseException as failed:  # the client must have its assignment all the same; `poll` raises this
             self._failed = failed
@@ -170,7 +174,7 @@ class ConfluentReader(Reader):
     def _taken(self, consumer: Any, given: list[TopicPartition], how: str) -> None:
         parts = [Part(tp.topic, tp.partition) for tp in given]
         try:
-            if not self._closed and self._rebalance is not None:
+            if parts and not self._closed and self._rebalance is not None:
                 getattr(self._rebalance, how)(parts)
         except BaseException as failed:
             self._failed = failed
@@ -200,6 +204,8 @@ class ConfluentReader(Reader):
             messages = self._consumer.consume(max_rows, 0)
             if not messages:
                 messages = self._consumer.consume(1, timeout)
+                if messages and max_rows > 1:
+                    messages += self._consumer.consume(max_rows - 1, 0)
         except KafkaException as failed:
             raise SourceError(f"polling: {_error(failed).str()}") from failed
         finally:
@@ -247,7 +253,7 @@ class ConfluentReader(Reader):
     def _raise(self, error: KafkaError, message: Any) -> None:
         where = f"{message.topic()}-{message.partition()}" if message is not None and message.topic() else "polling"
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise PositionError(f"{where}: {error.str()}")
+            raise ExpiredError(f"{where}: {error.str()}")
         if error.code() in _GONE:
             raise FencedError(f"{where}: {error.str()}")
         if error.fatal() or error.code() in _FINAL:
@@ -315,7 +321,7 @@ class ConfluentReader(Reader):
                 bad = _error(failed)
             if bad is None:
                 return
-            if bad.code() in _GONE:
+            if bad.code() in _GONE or bad.code() == KafkaError._FATAL:  # a consumer's fatal errors are about membership
                 raise FencedError(f"committing offsets: {bad.str()}")
             if bad.code() not in _SOON or time.monotonic() > deadline:
                 raise SourceError(f"committing offsets: {bad.str()}; poll, and commit again")
@@ -348,7 +354,6 @@ class ConfluentWriter(Writer):
         self._timeout = writing.timeout
         config: dict[str, Any] = {
             "linger.ms": 5,
-            "compression.type": "lz4",
             "partitioner": "murmur2_random",  # as Java's: a key's partition does not depend on the client
             **writing.options,
         }
@@ -510,8 +515,12 @@ def _unopened(failed: KafkaException, heard: _Heard, writing: Writing) -> Except
             f"a transaction may last {writing.timeout:g} s here, which is longer than the brokers allow "
             "(transaction.max.timeout.ms): commit more often"
         )
+    return SinkError(_unreachable(writing.bootstrap, failed, heard))
+
+
+def _unreachable(bootstrap: str, failed: KafkaException, heard: _Heard) -> str:
     more = f" ({heard.last.str()})" if heard.last else ""
-    return SinkError(f"no Kafka broker answers at {writing.bootstrap}: {error.str()}{more}")
+    return f"no Kafka broker answers at {bootstrap}: {_error(failed).str()}{more}"
 
 
 def _offsets(marks: Mapping[Part, Mark]) -> list[TopicPartition]:

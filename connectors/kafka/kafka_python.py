@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +17,11 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.future import Future
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from streamlearn.errors import FencedError, OptionError, PositionError, SinkError, SourceError, UncertainError
+from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
 from streamlearn.live import Mark
 from streamlearn.sink import Messages
 
-from .client import Column, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
+from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
@@ -127,7 +128,7 @@ class KafkaPythonReader(Reader):
             else:
                 found = self._consumer.poll(timeout_ms=timeout * 1000, max_records=max_rows)
         except _EXPIRED as failed:
-            raise PositionError(f"polling: {failed}") from failed
+            raise ExpiredError(f"polling: {failed}") from failed
         except _GONE as failed:
             raise FencedError(f"polling: {failed}") from failed
         except errors.KafkaError as failed:
@@ -297,15 +298,18 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         parts = sorted(Part(*tp) for tp in assigned)
-        await self._courier.carry(lambda: self._reader.given(parts, self._rebalance.assigned(parts)))
+        if parts:
+            await self._courier.carry(lambda: self._reader.given(parts, self._rebalance.assigned(parts)))
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         parts = sorted(Part(*tp) for tp in revoked)
-        await self._courier.carry(lambda: self._go(self._rebalance.revoked, parts))
+        if parts:
+            await self._courier.carry(lambda: self._go(self._rebalance.revoked, parts))
 
     async def on_partitions_lost(self, lost: Any) -> None:
         parts = sorted(Part(*tp) for tp in lost)
-        await self._courier.carry(lambda: self._go(self._rebalance.lost, parts))
+        if parts:
+            await self._courier.carry(lambda: self._go(self._rebalance.lost, parts))
 
     def _go(self, told: Callable[[Sequence[Part]], None], parts: list[Part]) -> None:
         try:
@@ -462,6 +466,8 @@ def _within(seconds: float, action: Callable[[], Any]) -> bool:
 
 
 def _made(kind: Callable[..., Any], config: dict[str, Any], unreachable: type[Exception], bootstrap: str) -> Any:
+    if not {"proxy_url", "socks5_proxy"} & set(config):
+        _knock(config["bootstrap_servers"], unreachable)
     try:
         return kind(**config)
     except errors.KafkaConfigurationError as failed:
@@ -470,6 +476,21 @@ def _made(kind: Callable[..., Any], config: dict[str, Any], unreachable: type[Ex
         raise OptionError(f"options: {failed}") from failed
     except errors.KafkaError as failed:
         raise unreachable(f"no Kafka broker answers at {bootstrap}: {failed}") from failed
+
+
+def _knock(addresses: list[str], unreachable: type[Exception]) -> None:
+    """See that one broker takes connections: a client that can't be made leaves its thread and its sockets behind."""
+    refused: OSError | None = None
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
+            return
+        except OSError as failed:
+            refused = failed
+        except ValueError:
+            raise OptionError(f"bootstrap: {address!r} is not host:port") from None
+    raise unreachable(f"no Kafka broker answers at {','.join(addresses)}: {refused}") from refused
 
 
 def _cluster(client: Any) -> str | None:

@@ -16,7 +16,9 @@ from streamlearn.records import Records
 from streamlearn.registry import near
 
 from . import options as owned
-from .client import Part, Reader, Reading, Run, checked_options, choose, open_reader, servers
+from .client import ExpiredError, Part, Reader, Reading, Run, checked_options, choose, open_reader, servers
+
+CATCH_UP = 5.0  # seconds for the end of a log to be known again after its leader has moved
 
 Start = Literal["earliest", "latest"] | Mapping[str, Any]
 
@@ -225,7 +227,7 @@ class KafkaSource(LiveSource):
         """The offset, if the partition still has what is there."""
         if not isinstance(position, int) or isinstance(position, bool) or position < 0:
             raise PositionError(f"{part.name}: a position is an offset >= 0, got {position!r}")
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + CATCH_UP
         while True:
             low, end = self._open.ends(part)
             if low <= position <= end:
@@ -248,7 +250,7 @@ class KafkaSource(LiveSource):
     def poll(self, max_rows: int, timeout: float) -> list[Records]:
         try:
             runs = self._open.poll(max_rows, timeout)
-        except PositionError:
+        except ExpiredError:
             self._recover()
             return []
         return [records for run in runs if (records := self._records(run)) is not None]

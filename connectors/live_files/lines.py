@@ -17,6 +17,9 @@ from .place import COMPRESSED
 BLOCK = 1 << 17
 """Bytes read at a time: what is split stays in the processor's cache."""
 
+MOST = 1 << 24
+"""Bytes read for one piece, in about: few long lines make a piece as well as many short ones."""
+
 _BOM = b"\xef\xbb\xbf"
 _ROWS_PER_BYTE = 1 / 200  # for the lag, until a row was seen
 _COMPRESSIONS = dict(zip(COMPRESSED, ("gzip", "zstd"), strict=True))
@@ -45,7 +48,7 @@ class LinesPart(Part):
         self._read = 0  # where in the (decompressed) file the next block begins
         self._lines: list[bytes] = []  # whole lines, of which the first `_given` were handed out
         self._given = 0
-        self._surplus = 0  # bytes of the file that `_lines[0]` lacks, because it was cut
+        self._cuts: list[tuple[int, int]] = []  # rows that were cut, and how many bytes of the file they lack
         self._rest: list[bytes] = []  # the beginning of a line whose end was not read yet
         self._rest_size = 0  # how long it is in the file; more than is kept of a line that is too long
         self._returns = False  # whether there are carriage returns, which may end lines
@@ -72,20 +75,20 @@ class LinesPart(Part):
     def read(self, max_rows: int, *, complete: bool) -> Piece | None:
         """The next lines (see `Part.read`)."""
         while True:
-            if self._given == len(self._lines) and not self._fill() and not (complete and self._finish()):
+            self._fill(max_rows)
+            if self._given == len(self._lines) and not (complete and self._finish()):
                 return None
-            lines = self._lines[self._given : self._given + max_rows]
-            piece = self._piece(lines)
+            piece = self._piece(self._lines[self._given : self._given + max_rows])
             if len(piece.offsets):
                 return piece
 
     def _piece(self, lines: list[bytes]) -> Piece:
-        if self._given == 0:
-            self.byte += self._surplus
         first = self.row
         self._given += len(lines)
         self.row += len(lines)
         self.byte += sum(map(len, lines)) + len(lines)
+        while self._cuts and self._cuts[0][0] < self.row:
+            self.byte += self._cuts.pop(0)[1]
         if first == 0 and lines[0].startswith(_BOM):
             lines[0] = lines[0].removeprefix(_BOM)
         if self._returns:
@@ -95,30 +98,32 @@ class LinesPart(Part):
             return Piece(first + np.array(kept, np.int64), [lines[i] for i in kept])
         return Piece(np.arange(first, self.row), lines)
 
-    def _fill(self) -> bool:
-        """Have whole lines to hand out; False if there is none at the moment."""
+    def _fill(self, rows: int) -> None:
+        """Have so many whole lines to hand out, if the file has them at the moment."""
+        if len(self._lines) - self._given >= rows:
+            return
         if self._end is not None:
             self._check_same(*self._end)
-        while True:
+        self._lines, self._given = self._lines[self._given :], 0
+        enough = self._read + MOST
+        while len(self._lines) < rows and (self._read < enough or not self._lines):
             block = self._block(BLOCK)
             if not block:
                 self._note_end()
-                return False
+                return
             self._returns = self._returns or b"\r" in block
             lines = block.split(b"\n")
             self._hold(lines[0])
             if len(lines) > 1:
-                lines[0] = self._held_line()
+                lines[0] = self._held_line(ended=True)
                 self._hold(lines.pop())
-                self._lines, self._given = lines, 0
-                return True
+                self._lines += lines
 
     def _finish(self) -> bool:
         """Take what is left of a complete file for a line."""
         if not self._rest_size:
             return False
-        self._lines, self._given = [self._held_line()], 0
-        self._surplus -= 1  # there is no line end
+        self._lines, self._given = [self._held_line(ended=False)], 0
         return True
 
     def _hold(self, text: bytes) -> None:
@@ -127,12 +132,14 @@ class LinesPart(Part):
             self._rest.append(text[:room])
         self._rest_size += len(text)
 
-    def _held_line(self) -> bytes:
+    def _held_line(self, *, ended: bool) -> bytes:
         line, size = b"".join(self._rest), self._rest_size
         self._rest, self._rest_size = [], 0
         if size > self._max_line:
             line = line[: self._max_line] + b" ... cut: the line has %d bytes, max_line is %d" % (size, self._max_line)
-        self._surplus = size - len(line)
+        lacking = size - len(line) - (not ended)
+        if lacking:
+            self._cuts.append((self.row + len(self._lines) - self._given, lacking))
         return line
 
     def _block(self, size: int) -> bytes:

@@ -63,6 +63,9 @@ class LinesWriter:
             self._mend()
             if fresh and exact:
                 sync_folder(path.parent)
+        except OSError as error:
+            self.close()
+            raise refused(path, error) from error
         except BaseException:
             self.close()
             raise

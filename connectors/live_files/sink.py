@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from streamlearn.errors import OptionError, SinkError
 from streamlearn.live import Worker
-from streamlearn.parameters import check_choice
+from streamlearn.parameters import call_of, check_choice, parameters_of
 from streamlearn.sink import Output, Sink
 
 from .lines_writer import LinesWriter
@@ -55,6 +55,14 @@ class FileSink(Sink):
             raise OptionError(f"path: {path}: a compressed file can't be continued after a crash; write .jsonl")
         self._writers: dict[str, LinesWriter | PartsWriter] = {}
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that it was made with."""
+        return parameters_of(self)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
     def open(self, worker: Worker) -> None:
         """Make the folder (see `Sink.open`)."""
         self._worker = worker
@@ -68,8 +76,11 @@ class FileSink(Sink):
     def restore(self, shard: str, state: Any | None) -> None:
         """Open the shard's file, and go back to its state (see `Sink.restore`)."""
         self.release(shard)
+        path = self.path_of(shard)
+        if state is None and path.is_file() and path.stat().st_size:
+            self._worker.log.warning("sink %s: %s has lines already; new ones go behind them", self.name, path)
         writer = PartsWriter if self.format == "parquet" else LinesWriter
-        self._writers[shard] = writer(self.path_of(shard), state, exact=self._worker.guarantee == "exactly-once")
+        self._writers[shard] = writer(path, state, exact=self._worker.guarantee == "exactly-once")
 
     def path_of(self, shard: str) -> Path:
         """Where the outputs of a shard are."""
@@ -82,7 +93,7 @@ class FileSink(Sink):
 
     def write(self, shard: str, output: Output) -> None:
         """Take outputs (see `Sink.write`)."""
-        self._writers[shard].write(output)
+        self._writer_of(shard).write(output)
 
     def flush(self) -> None:
         """Have everything in the files; under exactly-once on the disk (see `Sink.flush`)."""
@@ -91,7 +102,12 @@ class FileSink(Sink):
 
     def state(self, shard: str) -> dict[str, Any]:
         """How far the shard's file goes (see `Sink.state`)."""
-        return self._writers[shard].state()
+        return self._writer_of(shard).state()
+
+    def _writer_of(self, shard: str) -> LinesWriter | PartsWriter:
+        if shard not in self._writers:
+            raise SinkError(f"sink {self.name}: shard {shard} was not restored")
+        return self._writers[shard]
 
     def release(self, shard: str) -> None:
         """Close the shard's file."""

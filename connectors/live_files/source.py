@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from streamlearn.errors import PositionError, SourceError
 from streamlearn.live import Assignment, LiveSource, Worker
-from streamlearn.parameters import check_choice, check_flag, check_range
+from streamlearn.parameters import call_of, check_choice, check_flag, check_range, parameters_of
 from streamlearn.records import Records
 
 from .lines import BLOCK, LinesPart
@@ -18,7 +18,7 @@ from .part import Part
 from .place import is_compressed, kind_of, place_of
 from .table import TablePart
 
-LOOK_AGAIN = 0.02
+LOOK_AGAIN = 0.005
 """Seconds between two looks at a file that is followed."""
 LIST_AGAIN = 0.2
 """Seconds between two listings of a folder at least; and twenty times what the last one took."""
@@ -108,6 +108,14 @@ class LiveFileSource(LiveSource):
         self._ended: dict[str, int] = {}  # sizes of files when they were read to their ends
         self._warned: set[str] = set()
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that it was made with."""
+        return parameters_of(self)
+
+    def __repr__(self) -> str:
+        return call_of(self)
+
     # -- the contract -------------------------------------------------------------------------------------------------
 
     def open(self, worker: Worker) -> None:
@@ -156,7 +164,10 @@ class LiveFileSource(LiveSource):
         until = time.monotonic() + timeout
         while True:
             if self._sought and not self._paused and not self._done:
-                records = self._next(max_rows)
+                try:
+                    records = self._next(max_rows)
+                except OSError as error:
+                    raise SourceError(f"source {self.name}: {self._file} can't be read: {error}") from error
                 if records is not None:
                     return [records]
             left = until - time.monotonic()
@@ -237,7 +248,7 @@ class LiveFileSource(LiveSource):
             self._part = self._open_part(name)
         except SourceError as error:
             # Parquet can be read only when it is whole: the writer may still be at it.
-            if not self.follow or kind_of(name) != "table" or self._has_later(name):
+            if not self.follow or self.format != "table" or self._has_later(name):
                 raise
             self._warn(f"waiting until {name} is whole: {error}")
             return False
@@ -246,7 +257,11 @@ class LiveFileSource(LiveSource):
 
     def _open_part(self, name: str, row: int = 0, byte: int = 0) -> Part:
         path = self._place.path(name)
-        if kind_of(name) == "table":
+        if (kind_of(name) == "table") != (self.format == "table"):
+            raise SourceError(
+                f"source {self.name}: {name} is no file of the format {self.format}: choose files by a pattern"
+            )
+        if self.format == "table":
             return TablePart(path, row=row)
         if self.follow and is_compressed(name):
             raise SourceError(f"source {self.name}: {name} is compressed, and such a file can't be followed")
@@ -285,7 +300,11 @@ class LiveFileSource(LiveSource):
             self._file = name
             return
         part = self._open_part(name, row, byte)
-        if part.mark() != mark:
+        try:
+            same = part.mark() == mark
+        except OSError as error:
+            raise SourceError(f"source {self.name}: {name} can't be read: {error}") from error
+        if not same:
             part.close()
             raise PositionError(
                 f"source {self.name}: {name} is not the file of which {row} rows were read: it was replaced, edited or "

@@ -21,7 +21,7 @@ def lock(file: int, path: Path) -> None:
     Raises
     ------
     SinkError
-        If another process has it.
+        If another worker, or another sink of this one, has it.
     """
     until = time.monotonic() + WAIT_FOR_LOCK
     while True:
@@ -30,7 +30,9 @@ def lock(file: int, path: Path) -> None:
             return
         except BlockingIOError:
             if time.monotonic() > until:
-                raise SinkError(f"another process writes {path}: stop it, or give this pipeline another path") from None
+                raise SinkError(
+                    f"another worker or sink writes {path}: stop it, or give this one another path"
+                ) from None
         time.sleep(0.02)
 
 

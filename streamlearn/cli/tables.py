@@ -9,9 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import registry
-from ..datasets import datasets, find
 from ..errors import InputError, StreamlearnError
-from ..evaluation.metrics import METRICS
 
 
 def console() -> Console:
@@ -43,6 +41,8 @@ def _registered(group: str, trait: str) -> Table:
 
 def data_sets() -> Table:
     """The catalogue's streams and whether their files are there."""
+    from ..datasets import datasets
+
     table = _table("stream", "rows", "fields", "classes", "file", "what it is")
     for entry in datasets():
         table.add_row(
@@ -73,6 +73,8 @@ def streams() -> Table:
 
 def is_here(name: str) -> bool:
     """Whether the file of a stream of the catalogue is there."""
+    from ..datasets import find
+
     try:
         find(name)
     except InputError:
@@ -82,6 +84,8 @@ def is_here(name: str) -> bool:
 
 def metrics() -> Table:
     """The metrics by task."""
+    from ..evaluation.metrics import METRICS
+
     table = _table("metric", "task", "better", "what it is")
     for name, metric in METRICS.items():
         table.add_row(name, metric.task, "higher" if metric.higher_is_better else "lower", metric.description)

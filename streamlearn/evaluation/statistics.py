@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy  # loads `scipy.stats`, which takes half a second, on first use
 
 from ..errors import OptionError
 
@@ -107,9 +107,9 @@ def mcnemar(only_first: float, only_second: float) -> McNemar:
     sign = int(np.sign(only_first - only_second))
     if total < FEW:
         low, n = round(min(only_first, only_second)), round(total)
-        return McNemar(float(low), float(min(1.0, 2.0 * stats.binom.cdf(low, n, 0.5))) if n else 1.0, sign, True)
+        return McNemar(float(low), float(min(1.0, 2.0 * scipy.stats.binom.cdf(low, n, 0.5))) if n else 1.0, sign, True)
     chi2 = max(abs(only_first - only_second) - 1.0, 0.0) ** 2 / total
-    return McNemar(chi2, float(stats.chi2.sf(chi2, 1)), sign, False)
+    return McNemar(chi2, float(scipy.stats.chi2.sf(chi2, 1)), sign, False)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -142,7 +142,7 @@ def average_ranks(scores: np.ndarray, *, higher_is_better: bool = True) -> np.nd
     float64 [n, k]
     """
     losses = -scores if higher_is_better else scores
-    return stats.rankdata(np.where(np.isnan(losses), np.inf, losses), axis=1)
+    return scipy.stats.rankdata(np.where(np.isnan(losses), np.inf, losses), axis=1)
 
 
 def friedman(ranks: np.ndarray, *, seed: int = 0) -> Friedman:
@@ -174,9 +174,9 @@ def friedman(ranks: np.ndarray, *, seed: int = 0) -> Friedman:
     as_large = int(np.count_nonzero(_spread(orders) >= spread - 1e-9))
     return Friedman(
         chi2,
-        float(stats.chi2.sf(chi2, k - 1)),
+        float(scipy.stats.chi2.sf(chi2, k - 1)),
         f,
-        float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))),
+        float(scipy.stats.f.sf(f, k - 1, (k - 1) * (n - 1))),
         (1 + as_large) / (1 + ORDERS),
     )
 
@@ -208,7 +208,7 @@ def critical_difference(k: int, n: int, alpha: float = 0.05) -> float:
         raise OptionError(f"a critical difference needs at least 2 learners and 1 stream, got {k} and {n}")
     if not 0.0 < alpha < 1.0:
         raise OptionError(f"alpha must be between 0 and 1, got {alpha}")
-    q = float(stats.studentized_range.ppf(1.0 - alpha, k, math.inf)) / math.sqrt(2.0)
+    q = float(scipy.stats.studentized_range.ppf(1.0 - alpha, k, math.inf)) / math.sqrt(2.0)
     return q * math.sqrt(k * (k + 1.0) / (6.0 * n))
 
 
@@ -245,7 +245,7 @@ def wilcoxon(differences: np.ndarray) -> Wilcoxon:
     # Few streams have an exact distribution, which SciPy offers where there are neither ties nor zeros.
     sizes = np.abs(differences)
     plain = len(differences) <= 50 and np.all(sizes > 0.0) and len(np.unique(sizes)) == len(sizes)
-    found = stats.wilcoxon(differences, zero_method="zsplit", method="exact" if plain else "approx")
+    found = scipy.stats.wilcoxon(differences, zero_method="zsplit", method="exact" if plain else "approx")
     return Wilcoxon(float(found.statistic), float(found.pvalue))
 
 

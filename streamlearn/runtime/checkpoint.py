@@ -93,6 +93,11 @@ class Summary:
         about = self.content.get("about")
         return about if isinstance(about, dict) else {}
 
+    @property
+    def is_rollback(self) -> bool:
+        """Whether somebody wanted to go back to an older checkpoint, of which this one is a copy."""
+        return self.note.get("reason") == "rollback"
+
 
 class Checkpoint(Summary):
     """A checkpoint that was read and found sound; its content has the arrays."""

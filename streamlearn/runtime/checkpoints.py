@@ -194,7 +194,8 @@ class Lineage:
     def write(self, content: dict[str, Any], *, note: dict[str, Any] | None = None) -> Written:
         """Write a checkpoint; it is safe on the disk when this returns.
 
-        If it raises, the predecessors are intact, and the new one may be there or not, as after a crash.
+        If it raises, the predecessors are intact, and the new one may be there or not, as after a crash. It may run on
+        a thread of its own, while nothing else is asked of this lineage.
 
         Parameters
         ----------
@@ -244,6 +245,16 @@ class Lineage:
             raise self._failure(f"checkpoint {id} may not be safe, the one before it is intact", error) from error
         self._sound.add(id)
         return Written(id, encoded.digest, encoded.size, time.perf_counter() - start)
+
+    def rollback(self, id: CheckpointId) -> Written:
+        """Make an older checkpoint the newest, by writing a copy of it; `newest` heeds it whatever was committed since.
+
+        Raises
+        ------
+        FencedError, StateError, CheckpointError
+            As `read` and `write` do.
+        """
+        return self.write(self.read(id).content, note={"reason": "rollback", "of": str(id)})
 
     def _fill(self, handle: int, chunks: Sequence[bytes | memoryview]) -> None:
         try:
@@ -306,10 +317,17 @@ class Lineage:
         except OSError as error:
             raise self._unread(id, error) from error
 
-    def newest(self) -> Checkpoint | None:
+    def newest(self, *, committed: CheckpointId | None = None) -> Checkpoint | None:
         """The newest sound checkpoint; None if there are no checkpoints at all.
 
         Damaged ones are passed over: each is logged, and listed in `skipped`.
+
+        Parameters
+        ----------
+        committed
+            Where another store tells which checkpoint was committed, as the offsets in Kafka do: later ones do not
+            count, since they were only prepared, unless somebody wanted to go back to them (`rollback`). If the
+            committed one is gone or damaged, one before it is returned.
 
         Raises
         ------
@@ -317,24 +335,48 @@ class Lineage:
             If there are checkpoints, and all are damaged; `VersionError` at the first from a newer version, since to
             pass over it would silently lose what it holds.
         CheckpointError
-            If the disk refuses.
+            If neither the committed checkpoint nor one before it is there, or the disk refuses.
         """
         self.skipped = []
+        prepared = [] if committed is None else self._prepared(committed)
         for id in self.ids():
+            if id in prepared:
+                continue
             try:
                 return self.read(id)
             except VersionError:
                 raise
             except StateError as error:
-                log.warning("%s; trying the one before", error)
-                self.skipped.append(Skipped(id, str(error)))
+                self._skip(id, error)
         if self.skipped:
             reasons = "; ".join(skipped.reason for skipped in self.skipped)
             raise StateError(
                 f"shard {self.shard!r} has {len(self.skipped)} checkpoints in {self.directory}, and all are damaged: "
                 f"restore the files from a backup, or move the folder away to start anew ({reasons})"
             )
+        if committed is not None:
+            raise CheckpointError(
+                f"shard {self.shard!r}: checkpoint {committed} was committed, and neither it nor one before it is in "
+                f"{self.directory}: is this the pipeline's checkpoint.dir, shared by all its workers?"
+            )
         return None
+
+    def _prepared(self, committed: CheckpointId) -> list[CheckpointId]:
+        """Checkpoints after the committed one whose commit did not take place."""
+        return [id for id in self.ids() if id > committed and not self._is_rollback(id)]
+
+    def _is_rollback(self, id: CheckpointId) -> bool:
+        try:
+            return self.summary(id).is_rollback
+        except VersionError:
+            raise
+        except StateError as error:
+            self._skip(id, error)
+            return False
+
+    def _skip(self, id: CheckpointId, error: StateError) -> None:
+        log.warning("%s; passed over", error)
+        self.skipped.append(Skipped(id, str(error)))
 
     def _read(self, id: CheckpointId) -> bytes:
         try:
@@ -393,23 +435,22 @@ class Lineage:
         return []
 
     def discard_after(self, committed: CheckpointId) -> list[CheckpointId]:
-        """Remove the checkpoints after the committed one: they were prepared, and their commit did not take place.
+        """Remove what was prepared after the committed checkpoint and not committed; returns which.
+
+        Do so before the first `write` of an epoch: once a later checkpoint is committed, nothing tells any more that
+        these were not, and if that one is damaged, they must not stand in for it.
 
         Raises
         ------
         FencedError
             If another owner has begun.
         CheckpointError
-            If the committed one is not there, or the disk refuses.
+            If neither the committed one nor one before it is there, or the disk refuses.
         """
         self._check_owner(self._owned())
-        ids = self.ids()
-        if committed not in ids:
-            raise CheckpointError(
-                f"shard {self.shard!r} has no checkpoint {committed}: nothing was removed (there are "
-                f"{', '.join(map(str, ids)) or 'none'})"
-            )
-        return self._remove(id for id in ids if id > committed)
+        if min(self.ids(), default=committed) > committed:
+            raise CheckpointError(f"shard {self.shard!r} has no checkpoint up to {committed}: nothing was removed")
+        return self._remove(self._prepared(committed))  # safe with the next `write`, which syncs the folder
 
     def _has_sound(self, ids: list[CheckpointId]) -> bool:
         """Whether one of them is known to be sound; if not, and none is found so, the newest is known to be damaged."""

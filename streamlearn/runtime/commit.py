@@ -16,7 +16,9 @@ from ..live import LiveSource, Mark
 from ..sink import Output, Sink
 from .checkpoints import Written
 from .crash_points import reach
+from .notes import note_of
 from .plan import Plan
+from .restoring import Beginning, begin_ahead, begin_flushed, begin_transactional
 from .shard import Shard
 
 
@@ -70,6 +72,10 @@ class Commit(ABC):
         """What was committed for these partitions, where something was."""
         return self._source.committed(partitions)
 
+    @abstractmethod
+    def begin(self, shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
+        """Bring a shard to what was committed last (see `restoring`)."""
+
     def writing(self) -> None:  # noqa: B027 - only transactions begin
         """Outputs are about to be written."""
 
@@ -95,7 +101,7 @@ class Commit(ABC):
     @staticmethod
     def _marks(shards: Iterable[Shard]) -> dict[str, Mark]:
         return {
-            partition: Mark(position, note(shard))
+            partition: Mark(position, note_of(shard.name, shard.written))
             for shard in shards
             for partition, position in shard.positions.items()
         }
@@ -108,6 +114,9 @@ class Flushed(Commit):
     the lengths in the checkpoint when a shard is restored: with these it is exactly once. What the source is told
     serves its monitoring, and a shard whose checkpoint is elsewhere: the checkpoint's positions decide.
     """
+
+    def begin(self, shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
+        return begin_flushed(shard, committed, on_missing=on_missing)
 
     def commit(self, shards: Sequence[Shard]) -> dict[str, Written | None]:
         reach("before-flush")
@@ -140,6 +149,9 @@ class Transactional(Commit):
             for sink in self._outlets.transactional:
                 sink.begin()
             self._open = True
+
+    def begin(self, shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
+        return begin_transactional(shard, committed, on_missing=on_missing)
 
     def commit(self, shards: Sequence[Shard]) -> dict[str, Written | None]:
         self.writing()  # positions move on even where there was nothing to write
@@ -191,6 +203,9 @@ class Ahead(Commit):
             draft.write_text(json.dumps(self._positions), encoding="utf-8")
             draft.replace(self._memory)
 
+    def begin(self, shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
+        return begin_ahead(shard, committed, on_missing=on_missing)
+
     def commit(self, shards: Sequence[Shard]) -> dict[str, Written | None]:
         self._outlets.flush()
         written = self._checkpoint(shards)
@@ -218,17 +233,3 @@ def commit_for(plan: Plan, source: LiveSource, outlets: Outlets, worker: str) ->
             "take outputs back: use a kafka or file sink, or guarantee: at-least-once"
         )
     return Transactional(source, outlets) if outlets.transactional else Flushed(source, outlets)
-
-
-NOTE_VERSION = 1
-
-
-def note(shard: Shard) -> str:
-    """What a committed position says about its checkpoint: few bytes, since brokers limit them."""
-    written = shard.written
-    if written is None:
-        return ""
-    return json.dumps(
-        {"v": NOTE_VERSION, "shard": shard.name, "ckpt": str(written.id), "h": written.digest[:8]},
-        separators=(",", ":"),
-    )

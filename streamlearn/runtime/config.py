@@ -27,7 +27,7 @@ from ..live import Guarantee, LiveSource
 from ..schema import Kind, Policy
 from ..sink import Sink
 from . import parts
-from .layers import Layers, Path_, add_environment, add_flags, dotted, from_file, from_mapping
+from .layers import Layers, Path_, add_environment, add_flags, dotted, from_file, from_mapping, to_yaml
 from .secrets import is_secret, masked
 
 
@@ -391,7 +391,8 @@ class PipelineConfig(Keys):
             if self.label_field is None:
                 yield ("labels",), "say what the label is called, labels: {label: …} or schema: {target: …}"
         else:
-            for key in self.labels.model_fields_set & {"key", "ttl", "default", "max_rows", "max_early"}:
+            unused = ("key", "ttl", "default", "max_rows", "max_early")
+            for key in [key for key in unused if getattr(self.labels, key) != getattr(LabelsConfig(), key)]:
                 yield ("labels", key), "is for labels that come later: say from which source, labels: {from: {type: …}}"
         for key in ("sink", "alarms"):
             for i, spec in enumerate(getattr(self, key)):
@@ -407,7 +408,7 @@ class PipelineConfig(Keys):
         for i, spec in enumerate(self.drift):
             for path, message in parts.problems("detectors", _as_typed(spec)):
                 yield ("drift", i, *(("detector",) if path == ("type",) else path)), message
-        if "keys" in self.model_fields_set and self.key is None:
+        if self.keys != KeysConfig() and self.key is None:
             yield ("keys",), "is for models by key: name the column, key: …"
         if self.metrics is not None:
             yield from _metric_problems(self.metrics)
@@ -542,9 +543,13 @@ class PipelineConfig(Keys):
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings, defaults included, with secrets masked: for logs and people."""
+        """All settings, defaults included and secrets masked, as JSON: for logs and people."""
         shown: dict[str, Any] = masked(self.model_dump(mode="json", by_alias=True))
         return shown
+
+    def to_yaml(self) -> str:
+        """A pipeline file with all settings, defaults included and secrets masked."""
+        return to_yaml(self.to_dict())
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

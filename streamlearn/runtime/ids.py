@@ -36,36 +36,31 @@ def ids_to_arrays(ids: Sequence[Hashable]) -> dict[str, np.ndarray]:
     ['a', 7, ('b', None)]
     """
     kinds = set(map(type, ids))
-    if kinds <= {str}:
-        kind = np.full(len(ids), TEXT, np.uint8)
-    elif kinds == {int}:
-        kind = np.full(len(ids), INTEGER, np.uint8)
-    else:
-        kind = np.array([TEXT if type(i) is str else INTEGER if type(i) is int else JSON for i in ids], np.uint8)
     try:
-        return _arrays(ids, kind)
-    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair; more than 64 bits: JSON has both
-        kind = np.array([_careful_kind(i) for i in ids], np.uint8)
-        return _arrays(ids, kind)
+        if kinds <= {str}:
+            return _arrays(np.full(len(ids), TEXT, np.uint8), ids, [])
+        if kinds == {int}:
+            return _arrays(np.full(len(ids), INTEGER, np.uint8), [], ids)
+    except (UnicodeEncodeError, OverflowError):
+        pass  # half a surrogate pair, or more than 64 bits: JSON has both
+    kind = np.fromiter(map(_kind, ids), np.uint8, len(ids))
+    texts = [id if k == TEXT else json.dumps(to_json(id)) for id, k in zip(ids, kind, strict=True) if k != INTEGER]
+    return _arrays(kind, texts, [id for id, k in zip(ids, kind, strict=True) if k == INTEGER])
 
 
-def _careful_kind(value: Hashable) -> int:
+def _kind(value: Hashable) -> int:
     if type(value) is str:
-        return JSON if any("\ud800" <= c <= "\udfff" for c in value) else TEXT
+        return TEXT if value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value) else JSON
     return INTEGER if type(value) is int and -(2**63) <= value < 2**63 else JSON
 
 
-def _arrays(ids: Sequence[Hashable], kind: np.ndarray) -> dict[str, np.ndarray]:
-    kinds = kind.tolist()
-    texts = [i if k == TEXT else json.dumps(to_json(i)) for i, k in zip(ids, kinds, strict=True) if k != INTEGER]
+def _arrays(kind: np.ndarray, texts: Sequence[Any], integers: Sequence[Any]) -> dict[str, np.ndarray]:
     text, ends = np.zeros(0, np.uint8), np.zeros(0, np.int64)
-    if texts:
+    if len(texts):
         _, offsets, data = pa.array(texts, pa.large_string()).buffers()
         ends = np.frombuffer(offsets, np.int64, len(texts) + 1)[1:].copy()
-        if ends[-1]:
-            text = np.frombuffer(data, np.uint8, ends[-1]).copy()
-    integers = np.array([i for i, k in zip(ids, kinds, strict=True) if k == INTEGER], np.int64)
-    return {"kind": kind, "integers": integers, "text": text, "ends": ends}
+        text = np.frombuffer(data, np.uint8, ends[-1]).copy() if ends[-1] else text
+    return {"kind": kind, "integers": np.array(integers, np.int64), "text": text, "ends": ends}
 
 
 def ids_from_arrays(state: Any) -> list[Hashable]:

@@ -293,6 +293,25 @@ _Loader.add_constructor(_BOOL, lambda loader, node: node.value.lower() == "true"
 _Loader.add_constructor(_FLOAT, lambda loader, node: float(re.sub(r"\.(?=[in])", "", node.value.lower())))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what `_Loader` would not take for text."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """A file that `from_file` reads as these values."""
+    return yaml.dump(_escaped(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _escaped(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escaped(part) for part in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copied(part) for key, part in value.items()}

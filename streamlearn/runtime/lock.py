@@ -58,9 +58,9 @@ class WorkerLock:
     """The right to be the worker of a name on a directory of checkpoints.
 
     It is an ``flock`` on ``<directory>/workers/<worker>.lock``: the kernel frees it when the process ends, kill -9
-    included, so that no lock is ever stale. The file tells who holds it; it stays when the lock is released. Several
-    hosts that share the directory need a file system that shares locks (NFS does); where it does not, epochs still
-    keep a second worker from committing (see `Lineage`).
+    included, so that no lock is ever stale (a child that was forked meanwhile shares it). The file tells who holds it;
+    it stays when the lock is released. Several hosts that share the directory need a file system that shares locks
+    (NFS does); where it does not, epochs still keep a second worker from committing (see `Lineage`).
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +34,10 @@ class Turn:
 
     def arrivals(
         self,
-        documents: Sequence[Sequence[Mapping[str, Any] | str | None]],
+        documents: Sequence[Sequence[Mapping[Any, Any] | str | None]],
         rows: np.ndarray,
-        key: Hashable,
-        label: Hashable,
+        key: Any,
+        label: Any,
     ) -> tuple[Arrivals, list[tuple[int, int]], list[tuple[int, Rejected]]]:
         """The labels as `PendingLabels` takes them.
 
@@ -122,7 +122,7 @@ class _Place:
     Parameters
     ----------
     at
-        The position of the first piece that was not taken as a whole; None is the beginning.
+        The position of the first piece that was not taken as a whole; None is where the source begins by itself.
     after
         Origin and offset of the last record of that piece that was taken.
     skip
@@ -203,6 +203,8 @@ class Merge:
     def push_labels(self, records: Records) -> None:
         """Take labels, as they were polled; those that were taken before the last `restore` are passed over."""
         place = self._places.setdefault(records.partition, _Place())
+        if place.at is None and len(records) and isinstance(records.next, int):
+            place.at = int(records.offsets[0])  # positions are offsets: wherever this source begins, it began here
         known = place.pass_over(records)
         if known < len(records):
             self._labels.push(records.slice(known, len(records)))
@@ -282,7 +284,7 @@ class Merge:
     # -- state ------------------------------------------------------------------------------------------------------
 
     def position(self, partition: str) -> Any | None:
-        """Where to `LiveSource.seek` a partition of labels after `restore`; None if nothing was taken of it."""
+        """Where to `LiveSource.seek` a partition of labels after `restore`; None if nothing is known of it."""
         return self._places[partition].at if partition in self._places else None
 
     def state(self) -> dict[str, Any]:

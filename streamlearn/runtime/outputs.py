@@ -332,10 +332,9 @@ class Alarms(Output):
                 *((name, text) for name in ("pipeline", "shard", "learner", "detector", "level", "record")),
                 ("row", pa.int64()),
                 ("event_time", pa.float64()),
-                ("metrics", pa.map_(text, pa.float64())),
             ]
         )
-        rows = [{**asdict(alarm), "metrics": list(alarm.metrics.items())} for alarm in self.alarms]
+        rows = [asdict(alarm) for alarm in self.alarms]
         return pa.RecordBatch.from_pylist(rows, schema=schema)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from .. import columns
 from ..array_learner import capacity
@@ -19,15 +17,18 @@ from ..parameters import check_range
 from ..records import Rejected
 from ..schema import Schema
 from . import pending_kernels as kernels
+from .entries import NOBODY, Entries
 from .ids import ids_to_arrays, is_id
-from .kept import Kept, KeptPredictions, resized, widened
-from .pending_kernels import ABSENT, COUNT, DONE, EARLY, NOBODY, WAITING, Bounds, StoreArrays, WalkArrays
+from .pending_kernels import ABSENT, COUNT, DONE, EARLY, WAITING, Bounds, StoreArrays, WalkArrays
 from .pending_state import SavedLabels
+from .waiting_rows import Kept, WaitingRows
 
 UNBOUNDED = 2**62
-ROW_BYTES = 160
-"""What a waiting row costs beside its fields, its predictions and the bytes of its id: links, numbers, its place in the
-dict of ids. An estimate, the same on all machines: what is evicted must not depend on them."""
+ROW_BYTES = 256
+"""What a waiting row costs beside its fields, its predictions and the characters of its id. An estimate, the same on
+all machines, since what is evicted must not depend on them."""
+ID_BYTES = 160
+"""As much of it as an id costs that stands for no waiting row: its place in the dict, and the object itself."""
 
 
 @dataclass(slots=True)
@@ -72,6 +73,8 @@ class LabelStep:
         How many of them are of earlier batches.
     schedule : int64 [n + k]
         What to do in order: each new row is predicted, each label learned at its place.
+    known : int64 [n]
+        How many classes were known when each new row was predicted; labels that come later in the batch bring more.
     applied : int64 [k]
         The rows that are learned, in the order in which they are.
     targets : int64 [k] or float64 [k]
@@ -87,6 +90,7 @@ class LabelStep:
     batch: Batch
     late: int
     schedule: np.ndarray
+    known: np.ndarray
     applied: np.ndarray
     targets: np.ndarray
     weight: np.ndarray | None
@@ -147,7 +151,7 @@ class PendingLabels:
         Rows that wait; beyond, the oldest is dropped.
     max_bytes : int, optional
         Memory of rows that wait, counted as 8 bytes a field, 8 a prediction, 8 a class (with `proba`), the bytes of the
-        id, and 160.
+        id, and 256.
     max_early : int
         Labels whose rows have not come; beyond, the oldest is dropped.
     max_done : int
@@ -201,9 +205,15 @@ class PendingLabels:
         check_range("max_early", max_early, 0, 2**40, kind=int)
         check_range("max_done", max_done, 0, 2**40, kind=int)
         self._schema, self._nominal = schema, task == "classification"
-        self._ttl, self._counts_bytes, self._proba = ttl, max_bytes is not None, proba
+        self._ttl, self._has_default, self._counts_bytes, self._proba = (
+            ttl,
+            default is not None,
+            max_bytes is not None,
+            proba,
+        )
         self._learners = list(learners)
         self._bounds = Bounds(
+            nominal=self._nominal,
             ttl=np.inf if ttl is None else float(ttl),
             default=np.nan if default is None else self._target(default),
             max_rows=max_rows,
@@ -216,16 +226,10 @@ class PendingLabels:
         self._forget()
 
     def _forget(self) -> None:
-        self._entries: dict[Hashable, int] = {}
-        self._ids: list[Hashable] = []
-        self._spare: list[int] = []  # entries that stand for nothing
-        self._s = _store(0, 0)
+        self._entries = Entries()
+        self._rows = WaitingRows(self._learners)
+        self._s = StoreArrays.empty()
         self._s.numbers[kernels.CLASSES] = len(self._schema.classes) if self._nominal else 0
-        self._X = np.empty((0, len(self._schema.fields)))
-        self._weight: np.ndarray | None = None  # None while all are 1
-        self._version = np.zeros(0, np.int64)
-        self._keys: list[Hashable] | None = None  # None where rows have none
-        self._made = {name: KeptPredictions() for name in self._learners}
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -259,10 +263,7 @@ class PendingLabels:
     @property
     def nbytes(self) -> int:
         """Memory in use, about: that of the arrays, and of the ids."""
-        arrays = [*self._s, self._X, self._version, *([] if self._weight is None else [self._weight])]
-        for made in self._made.values():
-            arrays += [a for a in (made.prediction, made.proba, made.made) if a is not None]
-        return sum(array.nbytes for array in arrays) + 160 * len(self._entries)
+        return sum(array.nbytes for array in self._s) + self._rows.nbytes + ID_BYTES * len(self._entries)
 
     # -- taking rows and labels -------------------------------------------------------------------------------------
 
@@ -309,11 +310,12 @@ class PendingLabels:
         good, targets, rejected = self._targets(arrivals)
         rows = self._enter(ids)
         labels = self._enter([arrivals.ids[i] for i in good])
-        out = self._walk(batch, rows, when, labels, targets, before[good])
-        operations, applied, late, _ = out.lengths.tolist()
-        step = self._step(batch, out, operations, applied, late)
-        self._store_rows(batch, step, version)
-        self._forget_entries(out)
+        self._reserve(n)
+        learns = n + len(good) + (self.waiting if self._has_default else 0)
+        out = WalkArrays.room(n, len(good), learns, len(self._entries))
+        X = np.ascontiguousarray(batch.X)
+        kernels.walk(self._s, self._bounds, X, rows, when, labels, targets, before[good], out)
+        step = self._step(batch, out, version)
         step.rejected = rejected
         return step
 
@@ -341,7 +343,7 @@ class PendingLabels:
         step._kept = True
         n = len(step.batch) - step.late
         measured: dict[str, Measured] = {}
-        for name, store in self._made.items():
+        for name, store in self._rows.made.items():
             bad = failed.get(name, ()) if failed else ()
             new = Kept.of(outputs.get(name), step.late, n, bad, proba=self._proba)
             store.put(step._slots, new.at(step._rows))
@@ -407,175 +409,66 @@ class PendingLabels:
         return np.array(good, np.int64), np.array(targets, np.float64), rejected
 
     def _enter(self, ids: Sequence[Any]) -> np.ndarray:
-        """The entries of ids, made where they are not known; -1 where there is no id."""
-        kinds = set(map(type, ids))
-        if not kinds <= {str, int}:
-            ids = [id if is_id(id) else None for id in ids]
-        known = np.fromiter(map(self._entries.get, ids, repeat(NOBODY)), np.int64, len(ids))
-        places = [i for i in np.flatnonzero(known == NOBODY).tolist() if ids[i] is not None]
-        if places:
-            known[places] = self._add([ids[i] for i in places])
-        return known
-
-    def _add(self, ids: list[Hashable]) -> np.ndarray:
-        """New entries for ids that are not known; an id that is there twice gets one."""
-        spare, known = self._spare, len(self._ids)
-        reused = spare[max(0, len(spare) - len(ids)) :]
-        del spare[len(spare) - len(reused) :]
-        entries = [*reused, *range(known, known + len(ids) - len(reused))]
-        self._ids += [None] * (len(ids) - len(reused))
-        self._reserve_entries(len(self._ids))
-        before = len(self._entries)
-        self._entries.update(zip(ids, entries, strict=True))
-        if len(self._entries) - before < len(ids):
-            used = [self._entries[id] for id in ids]
-            spare += sorted(set(entries).difference(used))
-            entries = used
-        for entry, id in zip(entries, ids, strict=True):
-            self._ids[entry] = id
-        made = np.array(entries, np.int64)
+        """The entries of ids, -1 where there is no id; the arrays have room for them."""
+        entries = self._entries.enter(ids)
+        if self._entries.room > len(self._s.status):
+            self._s = self._s.with_entries(capacity(self._entries.room, 1024))
         if self._counts_bytes:
-            self._s.size[made] = _sizes(ids)
-        return made
+            known = np.flatnonzero(entries != NOBODY)
+            self._s.size[entries[known]] = [_size(ids[i]) for i in known.tolist()]
+        return entries
 
-    def _reserve_entries(self, entries: int) -> None:
-        if entries > len(self._s.status):
-            new = capacity(entries, 1024)
-            self._s = self._s._replace(**{name: resized(getattr(self._s, name), new, 0) for name in _BY_ENTRY})
+    def _reserve(self, more: int) -> None:
+        """Room for so many more waiting rows, as far as the bounds allow them."""
+        waits, slots = self.waiting, len(self._s.new)
+        most = min(waits + more, max(waits, self._bounds.max_rows) + 1)
+        if most > slots:
+            slots = capacity(most, 64)
+            self._s = self._s.with_slots(slots)
+        self._rows.reserve(slots, len(self._schema.fields))
 
-    def _walk(
-        self,
-        batch: Batch,
-        rows: np.ndarray,
-        times: np.ndarray,
-        labels: np.ndarray,
-        targets: np.ndarray,
-        before: np.ndarray,
-    ) -> WalkArrays:
-        n, waits = len(batch), self.waiting
-        self._reserve(min(waits + n, max(waits, self._bounds.max_rows) + 1))
-        learns = len(labels) + n + (waits if np.isfinite(self._bounds.default) else 0)
-        out = WalkArrays(
-            np.empty(n + learns, np.int64),
-            np.empty(learns, np.int64),
-            np.empty(learns),
-            np.empty(learns, np.int64),
-            np.empty(len(self._entries) + n + len(labels), np.int64),
-            np.zeros(4, np.int64),
-        )
-        X = np.ascontiguousarray(batch.X)
-        kernels.walk(self._s, self._bounds, X, rows, times, labels, targets, before, out)
-        return out
-
-    def _reserve(self, rows: int) -> None:
-        """Room for so many waiting rows, in all columns."""
-        old = len(self._s.new)
-        width = len(self._schema.fields)
-        if self._X.shape[1] < width:
-            self._X = widened(self._X, width, np.nan)
-        if rows <= old:
-            return
-        new = capacity(rows, 64)
-        s = self._s._replace(**{name: resized(getattr(self._s, name), new, -1) for name in _BY_SLOT})
-        free = int(s.numbers[kernels.FREE_SLOTS])
-        s.free[free : free + new - old] = np.arange(new - 1, old - 1, -1)
-        s.numbers[kernels.FREE_SLOTS] += new - old
-        self._s = s
-        self._X = resized(self._X, new, np.nan)
-        self._version = resized(self._version, new, 0)
-        if self._weight is not None:
-            self._weight = resized(self._weight, new, 1.0)
-        if self._keys is not None:
-            self._keys += [None] * (new - old)
-        for made in self._made.values():
-            made.resize(new)
-
-    def _step(self, batch: Batch, out: WalkArrays, operations: int, applied: int, late: int) -> LabelStep:
-        """Rows of earlier batches in front of the new ones, with the labels that came."""
-        n = len(batch)
+    def _step(self, batch: Batch, out: WalkArrays, version: int) -> LabelStep:
+        """What the walk says, for learners; the new rows that wait now take the slots of those that do no longer."""
+        operations, applied, late, freed = out.lengths.tolist()
+        slots, learned = out.late[:late], out.entry[:applied]
         schedule = out.schedule[:operations].copy()
-        learned = ~schedule[schedule < 0]
-        slots = out.late[:late]
         dtype = np.int64 if self._nominal else np.float64
-        targets = out.target[:applied].astype(dtype)
-        y = np.full(late + n, -1 if self._nominal else np.nan, dtype)
-        y[learned] = targets
-        weight = batch.weight
-        if late and (weight is not None or self._weight is not None):
-            of_late = np.ones(late) if self._weight is None else self._weight[slots]
-            weight = np.concatenate([of_late, np.ones(n) if weight is None else weight])
-        if late:
-            X = np.empty((late + n, self._X.shape[1]))
-            X[:late] = self._X[slots]
-            X[late:, : batch.X.shape[1]] = batch.X
-            X[late:, batch.X.shape[1] :] = np.nan
-            joined = Batch(batch.schema, X, y, weight, key=self._joined_keys(batch.key, slots))
-        else:
-            joined = Batch(batch.schema, batch.X, y, weight, key=batch.key)
-        ids = self._ids
-        return LabelStep(
+        joined = self._rows.before(slots, batch)
+        step = LabelStep(
             batch=joined,
             late=late,
             schedule=schedule,
-            applied=learned,
-            targets=targets,
-            weight=None if weight is None else weight[learned],
-            ids=[ids[entry] for entry in out.entry[:applied].tolist()],
+            known=out.known,
+            applied=~schedule[schedule < 0],
+            targets=out.target[:applied].astype(dtype),
+            weight=None,
+            ids=self._entries.ids(learned),
             rejected=[],
-            _slots=np.zeros(0, np.int64),
-            _rows=np.zeros(0, np.int64),
-            _made={name: made.at(slots) for name, made in self._made.items()},
+            _slots=np.empty(len(batch), np.int64),
+            _rows=np.empty(len(batch), np.int64),
+            _made={name: made.at(slots) for name, made in self._rows.made.items()},
         )
-
-    def _joined_keys(self, new: pa.Array | None, slots: np.ndarray) -> pa.Array | None:
-        if self._keys is None:
-            return new
-        late = [self._keys[slot] for slot in slots.tolist()]
-        if new is None:
-            return pa.array(late)
-        try:
-            return pa.concat_arrays([pa.array(late, new.type), new])
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # keys of another kind than before
-            return pa.array(late + new.to_pylist())
-
-    def _store_rows(self, batch: Batch, step: LabelStep, version: int) -> None:
-        """Write the new rows that wait now where they wait."""
-        slots, rows = np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
-        count = kernels.new_rows(self._s, slots, rows)
-        slots, rows = slots[:count], rows[:count]
-        step._slots, step._rows = slots, rows
-        X = batch.X[rows]
-        self._X[slots] = X if X.shape[1] == self._X.shape[1] else widened(X, self._X.shape[1], np.nan)
-        self._version[slots] = version
-        if self._weight is None and batch.weight is not None:
-            self._weight = np.ones(len(self._s.new))
-        if self._weight is not None:
-            self._weight[slots] = 1.0 if batch.weight is None else batch.weight[rows]
-        if batch.key is not None:
-            if self._keys is None:
-                self._keys = [None] * len(self._s.new)
-            keys = batch.key.to_pylist()
-            for slot, row in zip(slots.tolist(), rows.tolist(), strict=True):
-                self._keys[slot] = keys[row]
-
-    def _forget_entries(self, out: WalkArrays) -> None:
-        freed = out.freed[: out.lengths[kernels.FREED]]
-        gone = np.unique(freed[self._s.status[freed] == ABSENT]).tolist()
-        for entry in gone:
-            del self._entries[self._ids[entry]]
-            self._ids[entry] = None
-        self._spare += gone
+        joined.y = np.full(len(joined), -1 if self._nominal else np.nan, dtype)
+        joined.y[step.applied] = step.targets
+        step.weight = None if joined.weight is None else joined.weight[step.applied]
+        wait = kernels.new_rows(self._s, step._slots, step._rows)
+        step._slots, step._rows = step._slots[:wait], step._rows[:wait]
+        self._rows.put(step._slots, batch, step._rows, version)
+        gone = out.freed[:freed]
+        self._entries.forget(np.unique(gone[self._s.status[gone] == ABSENT]))
+        return step
 
     # -- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """Everything, as nested dicts and lists of arrays and JSON values; between `keep` and the next `take`."""
-        s, ids = self._s, self._ids
+        s, classes = self._s, len(self._schema.classes)
+        self._reserve(0)  # fields that came meanwhile
         waiting, early, done = (kernels.in_order(s, which) for which in (WAITING, EARLY, DONE))
         slots = s.slot[waiting]
 
         def ids_of(entries: np.ndarray) -> dict[str, np.ndarray]:
-            return ids_to_arrays([ids[entry] for entry in entries.tolist()])
+            return ids_to_arrays(self._entries.ids(entries))
 
         return {
             "clock": None if np.isneginf(s.clock[0]) else self.clock,
@@ -585,14 +478,11 @@ class PendingLabels:
             "counters": self.counters,
             "waiting": {
                 "ids": ids_of(waiting),
-                "X": widened(self._X[slots], len(self._schema.fields), np.nan),
-                "weight": np.ones(len(slots)) if self._weight is None else self._weight[slots],
                 "since": s.since[waiting],
                 "number": s.number[slots],
-                "version": self._version[slots],
-                "keys": None if self._keys is None else ids_to_arrays([self._keys[slot] for slot in slots.tolist()]),
+                **self._rows.state(slots),
             },
-            "predictions": [self._made[name].state(name, slots, len(self._schema.classes)) for name in self._learners],
+            "predictions": [made.state(name, slots, classes) for name, made in self._rows.made.items()],
             "early": {"ids": ids_of(early), "target": s.target[early], "since": s.since[early]},
             "done": {"ids": ids_of(done), "status": s.status[done]},
         }
@@ -609,38 +499,26 @@ class PendingLabels:
             If the state is damaged; nothing is changed then.
         """
         saved = SavedLabels(state, self._schema, nominal=self._nominal)
+        ids, waits = saved.ids, saved.rows
+        until = waits + len(saved.early_ids)
         self._forget()
-        ids = saved.ids
-        waits, earlies, n = saved.rows, len(saved.early_ids), len(ids)
-        self._reserve_entries(n)
-        self._ids, self._entries = ids, dict(zip(ids, range(n), strict=True))
-        self._reserve(waits)
-        s, waiting, early = self._s, saved.waiting, saved.early
-        s.clock[0] = saved.clock
+        self._entries = Entries(ids)
+        self._s = s = self._s.with_entries(capacity(len(ids), 1024)).with_slots(capacity(waits, 64))
+        s.clock[0], s.counters[:] = saved.clock, saved.counters
         s.numbers[[kernels.ROWS, kernels.WIDTH, kernels.CLASSES]] = saved.numbers
-        s.counters[:] = saved.counters
-        s.status[:waits], s.status[waits : waits + earlies] = kernels.IS_WAITING, kernels.IS_EARLY
-        s.status[waits + earlies : n] = saved.done["status"]
-        s.since[:waits], s.since[waits : waits + earlies] = waiting["since"], early["since"]
-        s.target[waits : waits + earlies] = early["target"]
-        s.slot[:waits] = np.arange(waits)
-        s.number[:waits] = waiting["number"]
-        s.numbers[kernels.FREE_SLOTS] -= waits  # slots are given out from the end, the first ones last
-        for which, first, last in ((WAITING, 0, waits), (EARLY, waits, waits + earlies), (DONE, waits + earlies, n)):
+        s.status[:waits], s.status[waits:until] = kernels.IS_WAITING, kernels.IS_EARLY
+        s.status[until : len(ids)] = saved.done["status"]
+        s.since[:waits], s.since[waits:until] = saved.waiting["since"], saved.early["since"]
+        s.target[waits:until] = saved.early["target"]
+        s.slot[:waits], s.number[:waits] = np.arange(waits), saved.waiting["number"]
+        s.numbers[kernels.FREE_SLOTS] -= waits  # the first slots were to be given out first
+        for which, first, last in ((WAITING, 0, waits), (EARLY, waits, until), (DONE, until, len(ids))):
             kernels.put_in_order(s, which, np.arange(first, last))
         if self._counts_bytes:
-            s.size[:n] = _sizes(ids)
+            s.size[: len(ids)] = list(map(_size, ids))
             s.numbers[kernels.ID_BYTES] = s.size[:waits].sum()
-        self._X[:waits] = waiting["X"]
-        self._version[:waits] = waiting["version"]
-        if (waiting["weight"] != 1.0).any():
-            self._weight = np.ones(len(s.new))
-            self._weight[:waits] = waiting["weight"]
-        if saved.keys is not None:
-            self._keys = saved.keys + [None] * (len(s.new) - waits)
-        self._made = {
-            name: KeptPredictions.restored(saved.predictions.get(name), len(s.new)) for name in self._learners
-        }
+        self._reserve(0)
+        self._rows.restore(saved.waiting, saved.keys, saved.predictions)
 
     def rows(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Rows that wait, the oldest first, to be looked at.
@@ -651,53 +529,27 @@ class PendingLabels:
             ``id``, ``since`` (the clock when it was predicted), ``number`` (rows before it), ``version`` of the model,
             ``x`` (its fields), and ``predictions`` by learner.
         """
+        self._reserve(0)  # fields that came meanwhile
         entries = kernels.in_order(self._s, WAITING)[:limit]
         slots = self._s.slot[entries]
-        X = widened(self._X[slots], len(self._schema.fields), np.nan)
-        made = {name: store.at(slots) for name, store in self._made.items()}
-        found = []
-        for i, (entry, slot) in enumerate(zip(entries.tolist(), slots.tolist(), strict=True)):
-            found.append(
-                {
-                    "id": self._ids[entry],
-                    "since": float(self._s.since[entry]),
-                    "number": int(self._s.number[slot]),
-                    "version": int(self._version[slot]),
-                    "x": self._schema.decode_row(X[i]),
-                    "predictions": {
-                        name: self._shown(kept.prediction[i]) for name, kept in made.items() if kept.made[i]
-                    },
-                }
-            )
-        return found
+        X, versions = self._rows.fields(slots)
+        made = {name: store.at(slots) for name, store in self._rows.made.items()}
+        return [
+            {
+                "id": id,
+                "since": float(self._s.since[entries[i]]),
+                "number": int(self._s.number[slots[i]]),
+                "version": int(versions[i]),
+                "x": self._schema.decode_row(X[i]),
+                "predictions": {name: self._shown(kept.prediction[i]) for name, kept in made.items() if kept.made[i]},
+            }
+            for i, id in enumerate(self._entries.ids(entries))
+        ]
 
     def _shown(self, prediction: Any) -> Any:
         return self._schema.decode_label(int(prediction)) if self._nominal else float(prediction)
 
 
-_BY_ENTRY = ("status", "older", "newer", "since", "target", "size", "slot")
-_BY_SLOT = ("new", "number", "free")
-
-
-def _store(entries: int, slots: int) -> StoreArrays:
-    return StoreArrays(
-        status=np.zeros(entries, np.int8),
-        older=np.zeros(entries, np.int64),
-        newer=np.zeros(entries, np.int64),
-        since=np.zeros(entries),
-        target=np.zeros(entries),
-        size=np.zeros(entries, np.int64),
-        slot=np.zeros(entries, np.int64),
-        new=np.zeros(slots, np.int64),
-        number=np.zeros(slots, np.int64),
-        free=np.zeros(slots, np.int64),
-        ends=np.array([[NOBODY, NOBODY, 0]] * 3, np.int64),
-        numbers=np.zeros(kernels.NUMBERS, np.int64),
-        counters=np.zeros(len(kernels.COUNTERS), np.int64),
-        clock=np.array([-np.inf]),
-    )
-
-
-def _sizes(ids: Iterable[Hashable]) -> list[int]:
-    """Bytes of ids; those that are no texts count 8."""
-    return [len(id.encode("utf-8", "surrogatepass")) if type(id) is str else 8 for id in ids]
+def _size(id: Any) -> int:
+    """Bytes of an id; one that is no text counts 8."""
+    return len(id.encode("utf-8", "surrogatepass")) if type(id) is str else 8

@@ -21,11 +21,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..compiled import borrowed, inlined, kernel
+from .entries import NOBODY
+from .waiting_rows import resized
 
 WAITING, EARLY, DONE = 0, 1, 2
 ABSENT, IS_WAITING, IS_EARLY, LABELLED, DEFAULTED, DROPPED = 0, 1, 2, 3, 4, 5
 FIRST, LAST, COUNT = 0, 1, 2
-NOBODY = -1
 
 COUNTERS = (
     "matched",
@@ -95,10 +96,47 @@ class StoreArrays(NamedTuple):
     counters: np.ndarray
     clock: np.ndarray
 
+    @classmethod
+    def empty(cls) -> StoreArrays:
+        """Nothing is known yet, and there is no room."""
+        none = np.zeros(0, np.int64)
+        return cls(
+            status=np.zeros(0, np.int8),
+            older=none,
+            newer=none,
+            since=np.zeros(0),
+            target=np.zeros(0),
+            size=none,
+            slot=none,
+            new=none,
+            number=none,
+            free=none,
+            ends=np.array([[NOBODY, NOBODY, 0]] * 3, np.int64),
+            numbers=np.zeros(NUMBERS, np.int64),
+            counters=np.zeros(len(COUNTERS), np.int64),
+            clock=np.array([-np.inf]),
+        )
+
+    def with_entries(self, entries: int) -> StoreArrays:
+        """The same with room for so many entries."""
+        names = ("status", "older", "newer", "since", "target", "size", "slot")
+        return self._replace(**{name: resized(getattr(self, name), entries, 0) for name in names})
+
+    def with_slots(self, slots: int) -> StoreArrays:
+        """The same with room for so many waiting rows; the new slots are given out in rising order."""
+        old, free = len(self.new), int(self.numbers[FREE_SLOTS])
+        larger = self._replace(
+            new=resized(self.new, slots, -1), number=resized(self.number, slots, 0), free=resized(self.free, slots, 0)
+        )
+        larger.free[free : free + slots - old] = np.arange(slots - 1, old - 1, -1)
+        larger.numbers[FREE_SLOTS] += slots - old
+        return larger
+
 
 class Bounds(NamedTuple):
-    """What limits waiting; ``ttl`` is inf and ``default`` NaN where there is none."""
+    """What limits waiting; ``ttl`` is inf and ``default`` NaN where there is none, ``nominal`` says what labels are."""
 
+    nominal: bool
     ttl: float
     default: float
     max_rows: int
@@ -122,6 +160,8 @@ class WalkArrays(NamedTuple):
         What they are learned with.
     late : int64
         Slots of learned rows that are from earlier batches, in order.
+    known : int64 [n]
+        Classes known when each new row was predicted.
     freed : int64
         Entries that became absent, and may have come back.
     lengths : int64 [4]
@@ -132,8 +172,22 @@ class WalkArrays(NamedTuple):
     entry: np.ndarray
     target: np.ndarray
     late: np.ndarray
+    known: np.ndarray
     freed: np.ndarray
     lengths: np.ndarray
+
+    @classmethod
+    def room(cls, rows: int, labels: int, learns: int, entries: int) -> WalkArrays:
+        """Enough for so many rows and labels, if no more rows are learned and no more entries known than these."""
+        return cls(
+            np.empty(rows + learns, np.int64),
+            np.empty(learns, np.int64),
+            np.empty(learns),
+            np.empty(learns, np.int64),
+            np.empty(rows, np.int64),
+            np.empty(entries + rows + labels, np.int64),
+            np.zeros(4, np.int64),
+        )
 
 
 OPERATIONS, LABELS, LATE_ROWS, FREED = 0, 1, 2, 3
@@ -164,6 +218,7 @@ def _without_owners(s: StoreArrays, out: WalkArrays) -> tuple[StoreArrays, WalkA
             borrowed(out.entry),
             borrowed(out.target),
             borrowed(out.late),
+            borrowed(out.known),
             borrowed(out.freed),
             borrowed(out.lengths),
         ),
@@ -283,7 +338,7 @@ def _expire(s: StoreArrays, bounds: Bounds, out: WalkArrays, n: int) -> None:
 @inlined
 def _take_label(s: StoreArrays, bounds: Bounds, out: WalkArrays, entry: int, target: float, n: int) -> None:
     status = s.status[entry]
-    if target >= s.numbers[CLASSES]:
+    if bounds.nominal and target >= s.numbers[CLASSES]:
         s.numbers[CLASSES] = int(target) + 1
     if status == IS_WAITING:
         _learn_waiting(s, out, entry, target, n)
@@ -310,6 +365,7 @@ def _take_row(s: StoreArrays, bounds: Bounds, out: WalkArrays, entry: int, row: 
     """Predict a row, then see whether it waits."""
     out.schedule[out.lengths[OPERATIONS]] = row
     out.lengths[OPERATIONS] += 1
+    out.known[row] = s.numbers[CLASSES]
     if entry == NOBODY:
         s.counters[ANONYMOUS] += 1
         return

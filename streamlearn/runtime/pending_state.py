@@ -12,7 +12,7 @@ from ..errors import StateError
 from ..schema import MAX_CLASSES, Schema
 from . import pending_kernels as kernels
 from .ids import ids_from_arrays, is_id
-from .kept import Kept
+from .waiting_rows import Kept
 
 
 class SavedLabels:

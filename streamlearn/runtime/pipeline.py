@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from ..adapters import AdaptedLearner, FunctionLearner, as_learner
 from ..detector import Detector
@@ -265,7 +265,9 @@ def _maker(given: Any, make: Callable[[], Any]) -> Callable[[], Any]:
     return make
 
 
-def _makers(config: PipelineConfig, objects: Mapping[str, Any], key: str) -> list[Callable[[], Sink]]:
+def _makers(
+    config: PipelineConfig, objects: Mapping[str, Any], key: Literal["sink", "alarms"]
+) -> list[Callable[[], Sink]]:
     specs = getattr(config, key)
 
     def maker(i: int) -> Callable[[], Sink]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 from ..errors import CheckpointError, StateError, VersionError
 from ..live import Mark
 from .checkpoints import Checkpoint, CheckpointId, Lineage
-from .commit import NOTE_VERSION
+from .notes import named_by
 from .shard import Shard
 
 log = logging.getLogger("streamlearn")
@@ -41,15 +40,15 @@ def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: st
     lineage = shard.lineage
     checkpoint = None if lineage is None else lineage.newest()
     if checkpoint is None:
-        named = [mark.note for mark in committed.values() if _named(mark) is not None]
+        named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
         if named and lineage is not None:
-            _missing(shard, named[0], on_missing)
+            _missing(shard, str(named[0][0]), on_missing)
         return Beginning(None, {partition: mark.position for partition, mark in committed.items()})
     shard.restore(checkpoint)
     positions = dict(shard.positions)
     for partition, mark in committed.items():
-        named = _named(mark)
-        if partition not in positions or (named is not None and named[1] != shard.name):
+        owner = named_by(mark)
+        if partition not in positions or (owner is not None and owner[1] != shard.name):
             positions[partition] = mark.position  # another worker had it meanwhile (where workers share models)
     return Beginning(checkpoint, positions)
 
@@ -79,7 +78,7 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
             )
         return Beginning(None, {})
     positions = {partition: mark.position for partition, mark in committed.items()}
-    names = sorted({name for mark in committed.values() if (name := _named(mark)) is not None}, reverse=True)
+    names = sorted({name for mark in committed.values() if (name := named_by(mark)) is not None}, reverse=True)
     mine = [id for id, owner in names if owner == shard.name]
     if not mine:
         if any(mark.note for mark in committed.values()):
@@ -145,14 +144,3 @@ def _follows(lineage: Lineage, id: CheckpointId) -> bool:
         return lineage.read(id).content["about"]["after"] is not None
     except (StateError, CheckpointError):
         return True  # it can't be told: better ask than repeat
-
-
-def _named(mark: Mark) -> tuple[CheckpointId, str] | None:
-    """The checkpoint that a mark names, and its shard; None if somebody else wrote the note."""
-    try:
-        note = json.loads(mark.note)
-        if note["v"] > NOTE_VERSION:
-            raise StateError("the committed offset was written by a newer streamlearn: upgrade")
-        return CheckpointId.parse(note["ckpt"]), note["shard"]
-    except (ValueError, KeyError, TypeError):
-        return None

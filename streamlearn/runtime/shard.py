@@ -486,10 +486,11 @@ class Shard:
         self.rows, self.labelled, self.rejected = about["rows"], about["labelled"], about["rejected"]
         self.positions = dict(about["positions"])
         if content["schema"] is not None:
-            self._bind(Schema.from_dict(content["schema"]))
+            schema = Schema.from_dict(content["schema"])
+            self._bind(schema)
             for contender in self.contenders:
                 if contender.label in content["contenders"]:  # a shadow that is new begins here
-                    contender.restore(content["contenders"][contender.label], self.schema)
+                    contender.restore(content["contenders"][contender.label], schema)
             if self._pending is not None and content["pending"] is not None:
                 self._pending.restore(content["pending"])
         if self.merge is not None and content["merge"] is not None:

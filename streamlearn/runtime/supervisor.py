@@ -119,8 +119,8 @@ class Supervisor:
             self._kill_all()
             self._selector.close()
         for worker in self._workers:
-            times = f", started again {worker.restarts} times" if worker.restarts else ""
-            self._say(f"worker {worker.name}: {worker.outcome}{times}")
+            again = f", after {worker.restarts} restart{'s' * (worker.restarts > 1)}" if worker.restarts else ""
+            self._say(f"worker {worker.name} {worker.outcome}{again}")
         return self._status
 
     # -- the life of a worker -------------------------------------------------------------------------------------

@@ -30,13 +30,12 @@ from ..live import Worker as Identity
 from ..records import Records
 from ..sink import Sink
 from .checkpoints import CheckpointStore
-from .commit import Ahead, Commit, Flushed, Outlets, Transactional, commit_for
+from .commit import Ahead, Commit, Outlets, Transactional, commit_for
 from .crash_points import reach
 from .lock import WorkerLock
 from .observer import BatchDone, CommitDone, Health, Observer, Phase, ShardStatus, Status
 from .outputs import Alarms
 from .plan import Plan
-from .restoring import begin_ahead, begin_flushed, begin_transactional
 from .shard import Done, Shard, refuse_changes
 
 log = logging.getLogger("streamlearn")
@@ -507,6 +506,7 @@ class Incarnation:
         return {partition: [partition] for partition in partitions}
 
     def _restored(self, name: str, partitions: list[str], committed: dict[str, Mark]) -> Shard:
+        assert self._commit is not None
         lineage = None if self._store is None else self._store.lineage(name, worker=self._worker._name)
         started = time.monotonic()
         number = self._source.number(partitions[0]) if self._plan.scope == "partition" else None
@@ -518,8 +518,7 @@ class Incarnation:
             shard.before = lambda records: commit.before({records.partition: Mark(records.next)})
         states: dict[str, object] = {}
         if lineage is not None:
-            begin = {Transactional: begin_transactional, Flushed: begin_flushed, Ahead: begin_ahead}[type(self._commit)]
-            beginning = begin(shard, committed, on_missing=self._plan.on_missing)
+            beginning = self._commit.begin(shard, committed, on_missing=self._plan.on_missing)
             if beginning.checkpoint is not None:
                 states = beginning.checkpoint.content["about"]["sinks"]
                 self._worker._restores += 1

@@ -1,6 +1,7 @@
-"""Test doubles for pipelines: a stream in memory that crashes, rebalances and fails at the points that a test names."""
+"""What tests of pipelines need: a stream in memory that fails where a test says, and a real Kafka on loopback."""
 
 from .broker import MemoryBroker
+from .kafka_broker import Broker
 from .script import ABORT, EOF, GAP, Crash, Item, Lose, Quiet, Revoke
 from .sink import MemorySink
 from .source import MemorySource
@@ -9,6 +10,7 @@ __all__ = [
     "ABORT",
     "EOF",
     "GAP",
+    "Broker",
     "Crash",
     "Item",
     "Lose",

@@ -19,7 +19,7 @@ class Waiting:
 
 @dataclass
 class Pending:
-    """Takes rows and labels one by one; ``log`` tells what was predicted and learned, in order."""
+    """Takes rows and labels one by one; ``log`` tells what was predicted, among how many classes, and learned."""
 
     ttl: float = math.inf
     default: Any = None
@@ -74,7 +74,7 @@ class Pending:
             self.expire()
         row, self.rows = self.rows, self.rows + 1
         self.width = max(self.width, width)
-        self.log.append(("predict", row))
+        self.log.append(("predict", row, self.classes))
         if id is None:
             self.count("anonymous")
         elif id in self.early:

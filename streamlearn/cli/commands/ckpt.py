@@ -156,7 +156,7 @@ def rollback(
     if not yes:
         typer.confirm(f"Go back to {target.id}?", abort=True)
     lineage.begin()
-    written = lineage.write(target.content, note={"reason": "rollback", "of": str(target.id)})
+    written = lineage.rollback(target.id)
     typer.echo(f"wrote {written.id}, a copy of {target.id}: workers start from it")
 
 

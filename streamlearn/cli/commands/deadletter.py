@@ -10,7 +10,7 @@ import typer
 from ..pairs import parse_pairs
 
 if TYPE_CHECKING:
-    from ...deadletters import Ledger
+    from ...runtime.deadletters import Ledger
     from ...runtime.outputs import Letter
 
 app = typer.Typer(help="Records that a pipeline set aside: list them, replay them.", no_args_is_help=True)
@@ -71,7 +71,7 @@ def replay_letters(
     streamlearn deadletter replay dead.jsonl --to kafka://127.0.0.1:9092/events
     """
     from ...addresses import sink_at, source_at, topic_of
-    from ...deadletters import read, replay
+    from ...runtime.deadletters import read, replay
 
     options = parse_pairs("--option", option or [])
     outcome = replay(
@@ -90,7 +90,7 @@ def replay_letters(
 
 def _chosen(letters: str, stage: str | None, reason: str | None, option: list[str] | None) -> list[Letter]:
     from ...addresses import source_at
-    from ...deadletters import read
+    from ...runtime.deadletters import read
 
     source = source_at(letters, options=parse_pairs("--option", option or []))
     return [letter for letter in read(source) if _fits(letter, stage, reason)]
@@ -102,7 +102,7 @@ def _fits(letter: Letter, stage: str | None, reason: str | None) -> bool:
 
 def _ledger(letters: str, path: Path | None) -> Ledger:
     from ...addresses import topic_of
-    from ...deadletters import Ledger
+    from ...runtime.deadletters import Ledger
 
     beside = topic_of(letters) or letters.rstrip("/")
     return Ledger(path or Path(f"{beside}.replayed").expanduser())

@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from ... import __version__, registry
-from ...datasets import data_directory, datasets
 from ...errors import StreamlearnError
 from ..tables import is_here
 
@@ -28,6 +27,8 @@ CORE = ("numpy", "numba", "pyarrow", "river", "safetensors", "pydantic", "typer"
 
 def doctor() -> None:
     """Say which versions are here, which kernels are compiled, which data and extras are there."""
+    from ...datasets import data_directory, datasets
+
     typer.echo(f"streamlearn {__version__} on Python {platform.python_version()}, {platform.platform()}")
     typer.echo("\nlibraries")
     for name in CORE:

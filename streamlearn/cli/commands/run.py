@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,9 +76,7 @@ def run(
         except FileNotFoundError:
             raise OptionError(f"{file}: there is no such file") from None
         if show:
-            import yaml
-
-            typer.echo(yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True), nl=False)
+            typer.echo(config.to_yaml(), nl=False)
         elif workers is not None and not check:
             if live:
                 raise OptionError("--live shows one worker; watch several by telemetry.prometheus")
@@ -98,6 +96,7 @@ def _work(config: PipelineConfig, worker: str, *, check: bool, live: bool) -> No
         pipeline.check(worker=worker)
         typer.echo(f"{config.name}: all is well; nothing was read")
         return
+    _say_what_is_compiled(pipeline.plan.learners)
     observers = make_observers(config.telemetry.model_dump(), pipeline=config.name, worker=worker, live=live)
     try:
         watch_supervisor(pipeline.stop)
@@ -109,18 +108,27 @@ def _work(config: PipelineConfig, worker: str, *, check: bool, live: bool) -> No
     typer.echo(f"{config.name}: {summary}", err=True)
 
 
+def _say_what_is_compiled(learners: Mapping[str, Any]) -> None:
+    """Say why the first rows take long: kernels are compiled when they are first used on a machine."""
+    from ...array_learner import ArrayLearner
+    from ...compiled import is_compiled
+
+    for name, learner in learners.items():
+        core = learner.steps[-1] if hasattr(learner, "steps") else learner
+        if isinstance(core, ArrayLearner) and not is_compiled(type(core)._advance):
+            typer.echo(f"streamlearn: compiling {name} (once; kept on disk)", err=True)
+
+
 def _supervise(
     config: PipelineConfig, file: Path, given: list[str], first: list[str], worker: str | None, workers: int
 ) -> int:
     """Be the supervisor of workers; their names are 0, 1, … or NAME-0, NAME-1, …"""
-    from ... import registry
-    from ...runtime.parts import options_of
     from ...runtime.supervisor import Supervisor
 
-    if "group" not in options_of(registry.load("live_sources", config.source["type"])) and workers > 1:
+    if workers > 1 and not getattr(config.make_source(), "grouped", False):
         raise OptionError(
-            f"--workers {workers}: a source of the type {config.source['type']} does not share its records out among "
-            "workers: each would read them all"
+            f"--workers {workers}: the source does not share its records out among workers, as a Kafka source with a "
+            "group does: each would read them all"
         )
     names = [str(i) if worker is None else f"{worker}-{i}" for i in range(workers)]
     ports = config.telemetry.prometheus

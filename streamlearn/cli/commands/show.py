@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ... import registry
-from ...datasets import Dataset
 from ...errors import OptionError, UnknownNameError
 from ..completion import complete_name
 from ..tables import is_here
+
+if TYPE_CHECKING:
+    from ...datasets import Dataset
 
 
 class Group(StrEnum):

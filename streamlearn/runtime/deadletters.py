@@ -12,18 +12,20 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from .errors import InputError, SourceError
-from .live import LiveSource, Worker
-from .records import Header, Records
-from .runtime.outputs import Letter
-from .sink import Messages, Output, Sink
+from ..errors import InputError, SourceError
+from ..live import LiveSource, Worker
+from ..records import Header, Records
+from ..sink import Messages, Output, Sink
+from .outputs import Letter
 
 Identity = tuple[str, str, str]
 ROWS_AT_ONCE = 1000
 PREFIX = "streamlearn."
 """What the headers begin with that tell why a record is here."""
+SETTLED = 1.0
+"""Seconds without a record after which a topic is believed when it says that there are no more."""
 PATIENCE = 10.0
-"""Seconds to wait for the next record of a topic that has more."""
+"""Seconds without a record after which one is no longer waited for that should be there."""
 
 
 def read(source: LiveSource) -> Iterator[Letter]:
@@ -49,11 +51,12 @@ def read(source: LiveSource) -> Iterator[Letter]:
             polled = source.poll(ROWS_AT_ONCE, 0.2)
             for records in polled:
                 yield from _letters(records)
+            quiet = time.monotonic() - heard
             if polled:
                 heard = time.monotonic()
-            elif source.finished or not any(source.lag().values()):
+            elif source.finished or (quiet > SETTLED and not any(source.lag().values())):
                 return
-            elif time.monotonic() - heard > PATIENCE:
+            elif quiet > PATIENCE:
                 raise SourceError(f"source {source.name}: nothing came for {PATIENCE:.0f} s, though there is more")
 
 
