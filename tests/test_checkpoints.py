@@ -65,6 +65,13 @@ def test_a_new_owner_goes_on_in_a_new_epoch(tmp_path: Path) -> None:
     assert owner.pid == os.getpid()
 
 
+def test_what_is_being_written_is_no_checkpoint(tmp_path: Path) -> None:
+    lineage = filled(tmp_path, 1)
+    for number in (1, 2):
+        (lineage.directory / (CheckpointId(1, number).file_name + ".tmp")).touch()
+    assert lineage.ids() == [CheckpointId(1, 1)]
+
+
 def test_equal_contents_have_equal_arrays_checksums(tmp_path: Path) -> None:
     lineage = lineage_on(None, tmp_path)
     lineage.begin()

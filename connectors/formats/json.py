@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -267,14 +267,11 @@ def _mark_unknown(values: Sequence[Any], without_code: np.ndarray, doubtful: np.
 def _mark_names(values: Sequence[Any], doubtful: np.ndarray) -> None:
     """Mark what `identity` refuses."""
     kinds = set(map(type, values))
-    if float in kinds or (int in kinds and not _fit(value for value in values if isinstance(value, int))):
+    numbers: Any = values if kinds == {int} else [value for value in values if isinstance(value, int)]
+    if float in kinds or (numbers and not -LARGEST <= min(numbers) <= max(numbers) < LARGEST):
         doubtful |= [
             isinstance(value, float) or (isinstance(value, int) and not -LARGEST <= value < LARGEST) for value in values
         ]
-
-
-def _fit(numbers: Iterable[int]) -> bool:
-    return all(-LARGEST <= number < LARGEST for number in numbers)
 
 
 def _times(values: Sequence[float | str | None], name: Hashable, doubtful: np.ndarray) -> np.ndarray:

@@ -273,9 +273,9 @@ class Lineage:
 
     def ids(self) -> list[CheckpointId]:
         """All checkpoints, newest first, damaged ones included."""
-        names = self._names()
+        names = set(self._names())
         matches = (_FILE.fullmatch(name) for name in names)
-        found = (CheckpointId(int(match[1]), int(match[2])) for match in matches if match)
+        found = {CheckpointId(int(match[1]), int(match[2])) for match in matches if match}
         return sorted((id for id in found if id.file_name in names), reverse=True)
 
     def read(self, id: CheckpointId) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from ..errors import OptionError, VersionError
 from ..live import Mark
@@ -20,8 +21,20 @@ def note_of(shard: str, written: Written | None) -> str:
     )
 
 
-def named_by(mark: Mark) -> tuple[CheckpointId, str] | None:
-    """The checkpoint that a mark's note names, and its shard; None if somebody else wrote the note, or nobody did.
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """The checkpoint that a note names: its id, the beginning of its checksum, its shard."""
+
+    id: CheckpointId
+    shard: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.id} of {self.shard}"
+
+
+def named_by(mark: Mark) -> Named | None:
+    """The checkpoint that a mark's note names; None if somebody else wrote the note, or nobody did.
 
     Raises
     ------
@@ -32,7 +45,7 @@ def named_by(mark: Mark) -> tuple[CheckpointId, str] | None:
         note = json.loads(mark.note)
         if note["v"] > VERSION:
             raise VersionError("a newer streamlearn has committed for this group: upgrade")
-        return CheckpointId.parse(note["ckpt"]), str(note["shard"])
+        return Named(CheckpointId.parse(note["ckpt"]), str(note["shard"]), str(note["h"]))
     except (ValueError, KeyError, TypeError, OptionError) as error:
         if isinstance(error, VersionError):
             raise

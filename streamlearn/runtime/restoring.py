@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CheckpointError, StateError, VersionError
 from ..live import Mark
-from .checkpoints import Checkpoint, CheckpointId, Lineage
+from .checkpoints import Checkpoint, Lineage
 from .notes import named_by
 from .shard import Shard
 
@@ -42,13 +42,13 @@ def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: st
     if checkpoint is None:
         named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
         if named and lineage is not None:
-            _missing(shard, str(named[0][0]), on_missing)
+            _missing(shard, str(max(named)), on_missing)
         return Beginning(None, {partition: mark.position for partition, mark in committed.items()})
     shard.restore(checkpoint)
     positions = dict(shard.positions)
     for partition, mark in committed.items():
         owner = named_by(mark)
-        if partition not in positions or (owner is not None and owner[1] != shard.name):
+        if partition not in positions or (owner is not None and owner.shard != shard.name):
             positions[partition] = mark.position  # another worker had it meanwhile (where workers share models)
     return Beginning(checkpoint, positions)
 
@@ -64,58 +64,60 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     """From the checkpoint that the committed offsets name.
 
     If it is damaged, from an older one: the records between are processed again, and what a transaction has committed
-    of them is not written again.
+    of them is not written again. If somebody rolled back since, from where they wanted to go, and all is repeated.
     """
     lineage = shard.lineage
     assert lineage is not None
     if not committed:
-        followed = [id for id in lineage.ids() if _follows(lineage, id)]
-        if followed:
-            raise StateError(
-                f"{shard.name}: there are committed checkpoints ({followed[0]}), but the consumer group has no "
-                "offsets: they have expired, or the group's name was changed. Going on would repeat predictions. "
-                "Restore the group's offsets, or begin anew in another checkpoint directory"
-            )
+        _refuse_without_offsets(shard, lineage)
         return Beginning(None, {})
     positions = {partition: mark.position for partition, mark in committed.items()}
-    names = sorted({name for mark in committed.values() if (name := named_by(mark)) is not None}, reverse=True)
-    mine = [id for id, owner in names if owner == shard.name]
-    if not mine:
-        if any(mark.note for mark in committed.values()):
-            _missing(shard, next(iter(committed.values())).note, on_missing)
+    named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
+    own = [found for found in named if found.shard == shard.name]
+    if not own:
+        if named:
+            _missing(shard, str(max(named)), on_missing)
         return Beginning(None, positions)
-    wanted = mine[0]
+    wanted = max(own)
     try:
-        checkpoint = lineage.read(wanted)
-    except CheckpointError:
-        _missing(shard, str(wanted), on_missing)
-        return Beginning(None, positions)
+        checkpoint = lineage.newest(committed=wanted.id)
     except VersionError:
         raise
-    except StateError as error:
-        log.warning("%s: checkpoint %s can't be used (%s): an older one is, and what follows it is replayed",
-                    shard.name, wanted, error)  # fmt: skip
-        return _older(shard, lineage, wanted, positions, on_missing)
+    except (StateError, CheckpointError) as error:
+        _missing(shard, f"{wanted} ({error})", on_missing)
+        return Beginning(None, positions)
+    assert checkpoint is not None
+    if checkpoint.id == wanted.id and not checkpoint.digest.startswith(wanted.digest):
+        _missing(shard, f"{wanted}, which is another one there", on_missing)
+        return Beginning(None, positions)
     shard.restore(checkpoint)
     lineage.discard_after(checkpoint.id)  # prepared, and never committed
-    return Beginning(checkpoint, positions)
+    if checkpoint.id == wanted.id:
+        return Beginning(checkpoint, positions)
+    if checkpoint.is_rollback:
+        return Beginning(checkpoint, {**positions, **shard.positions})
+    log.warning("%s: checkpoint %s is damaged or gone: %s is restored, and what followed it is replayed",
+                shard.name, wanted.id, checkpoint.id)  # fmt: skip
+    shard.silent_until = dict(positions)
+    return Beginning(checkpoint, {**positions, **shard.positions}, replayed=True)
 
 
-def _older(
-    shard: Shard, lineage: Lineage, wanted: CheckpointId, positions: dict[str, Any], on_missing: str
-) -> Beginning:
+def _refuse_without_offsets(shard: Shard, lineage: Lineage) -> None:
+    """Refuse to begin anew where something was committed already, which the group has forgotten.
+
+    A checkpoint that was written after another proves that this one was committed.
+    """
     for id in lineage.ids():
-        if id >= wanted:
-            continue
         try:
-            checkpoint = lineage.read(id)
+            after = lineage.summary(id).about.get("after")
         except (StateError, CheckpointError):
-            continue
-        shard.restore(checkpoint)
-        shard.silent_until = dict(positions)
-        return Beginning(checkpoint, {**positions, **shard.positions}, replayed=True)
-    _missing(shard, str(wanted), on_missing)
-    return Beginning(None, positions)
+            after = "unknown"  # it can't be told: better ask than repeat
+        if after is not None:
+            raise StateError(
+                f"{shard.name}: there are committed checkpoints ({id}), but the consumer group has no offsets: they "
+                "have expired, or the group's name was changed. Going on would repeat predictions. Restore the group's "
+                "offsets, or begin anew in another checkpoint directory"
+            )
 
 
 def _missing(shard: Shard, name: str, on_missing: str) -> None:
@@ -136,11 +138,3 @@ def _missing(shard: Shard, name: str, on_missing: str) -> None:
             "checkpoint: {on_missing: fresh} (--fresh) to go on from the offset with an empty model"
         )
     log.warning("%s: going on with an empty model, as on_missing says", said)
-
-
-def _follows(lineage: Lineage, id: CheckpointId) -> bool:
-    """Whether a checkpoint was written after another was committed."""
-    try:
-        return lineage.read(id).content["about"]["after"] is not None
-    except (StateError, CheckpointError):
-        return True  # it can't be told: better ask than repeat

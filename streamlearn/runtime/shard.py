@@ -361,6 +361,8 @@ class Shard:
         champion, *shadows = self.contenders
         classified = champion.task == "classification"
         keys = records.keys
+        own_rows = rows if good is None else rows[good]
+        whole = len(own_rows) == len(records)
         return Predictions(
             prediction_id=ids if good is None else [ids[row] for row in good],
             champion=answers(champion.label, proba=self._plan.probabilities),
@@ -371,7 +373,9 @@ class Shard:
             key=own(batch.key),
             model_version=champion.version,
             shadows={shadow.label: answers(shadow.label, proba=False) for shadow in shadows},
-            record_keys=None if keys is None else [keys[row] for row in (rows if good is None else rows[good])],
+            record_keys=keys
+            if keys is None or whole
+            else [keys[row] for row in (rows if good is None else rows[good])],
             number=self.number,
         )
 

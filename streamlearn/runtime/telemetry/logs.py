@@ -220,7 +220,7 @@ class LogObserver(Observer):
     def alarm(self, alarm: Alarm) -> None:
         what = "drift" if alarm.level == "drift" else "a warning of drift"
         text = f"{alarm.detector} reports {what} of {alarm.learner} at row {alarm.row:,} ({alarm.record})"
-        fields = ("shard", "learner", "detector", "record", "row", "event_time", "metrics")
+        fields = ("shard", "learner", "detector", "record", "row", "event_time")
         self._write(logging.WARNING, alarm.level, text, **{name: getattr(alarm, name) for name in fields})
 
     def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:

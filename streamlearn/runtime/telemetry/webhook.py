@@ -32,7 +32,7 @@ def document(alarm: Alarm) -> dict[str, Any]:
     id = "-".join([alarm.pipeline, alarm.record, alarm.learner, alarm.detector, alarm.level])
     what = "drift" if alarm.level == "drift" else "a warning of drift"
     text = f"{alarm.pipeline}: {alarm.detector} reports {what} of {alarm.learner} at row {alarm.row:,} ({alarm.record})"
-    fields = ("pipeline", "shard", "learner", "detector", "level", "record", "row", "event_time", "metrics")
+    fields = ("pipeline", "shard", "learner", "detector", "level", "record", "row", "event_time")
     return {"id": id, "text": text, **{name: getattr(alarm, name) for name in fields}}
 
 
