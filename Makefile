@@ -47,9 +47,10 @@ types: $(READY)  ## mypy, strict, over the packages
 	@cd $(VENV)/types/streamlearn && ln -s ../../../streamlearn/* ../../../algorithms ../../../connectors .
 	MYPYPATH=$(VENV)/types $(BIN)/mypy -p streamlearn
 
-demo: $(READY)  ## three learners on a real stream, as a table and as demo.png
+demo: $(READY)  ## three learners on a real stream, as a table and as demo.png; then a live job, killed and resumed
 	$(BIN)/streamlearn evaluate --stream electricity --learner hoeffding_tree_classifier --learner naive_bayes \
 	  --learner no_change_classifier --plot demo.png
+	$(BIN)/streamlearn demo
 	@echo "The demo took $$(( $$(date +%s) - $(STARTED) )) s, set-up included."
 
 bench: $(VENV)/peers  ## our speed and accuracy beside the peers'; MOA among them needs Java

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +276,14 @@ def test_wrong_settings_are_named() -> None:
     ]:
         with pytest.raises(OptionError, match=said):
             sl.Pipeline(**settings)
+
+
+def test_a_slow_batch_is_no_idleness(tmp_path: Path) -> None:
+    class Slow(sl.PriorClassifier):
+        def process(self, *args: Any, **more: Any) -> Any:
+            time.sleep(0.02)
+            return super().process(*args, **more)
+
+    broker = MemoryBroker({"events": [events(30)]})
+    schema = {"target": "class", "id": "event_id", "infer_rows": 1}
+    assert pipeline(broker, tmp_path, schema=schema, learner=Slow(), stop={"idle": 0.01}).run().rows == 30

@@ -221,10 +221,9 @@ class Incarnation:
         polled = self._source.poll(plan.batch_rows, self._patience())
         self._raise()
         assert self._commit is not None
-        if polled:
-            self._progress = time.monotonic()
         for records in polled:
             self._take(records)
+            self._progress = time.monotonic()  # behind the work: what takes long is no idleness
         self._settle_held()
         if self._labels is not None:
             self._merge(self._labels)

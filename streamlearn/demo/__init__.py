@@ -1,0 +1,1 @@
+"""A live job that is killed and resumed before one's eyes, and the proof that nothing was lost."""
