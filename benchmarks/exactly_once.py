@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -27,6 +28,7 @@ from tests.faults.kafka_matrix import cells, covering, run
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that brokers and workers are ended, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=os.environ.get("KAFKA_HOME"), help="a folder of Kafka's jars")
     parser.add_argument("--all", action="store_true", help="all cells, not a subset of pairs")
