@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,9 @@ FACTORS: dict[str, Sequence[Any]] = {
     "learner": tuple(LEARNERS),
     "client": CLIENTS,
     "workers": (1, 2),
+    "labels": ("with the events", "later"),
 }
+LATEST = 300  # events that may come between one and its label
 PIPELINE = """
 name: {name}
 source:
@@ -83,6 +85,7 @@ source:
   options: {source_options}
 schema: {{target: class, id: event_id, fields: {{f0: numeric, f1: numeric, f2: numeric, f3: numeric, colour: nominal}}}}
 {learner}
+labels: {labels}
 sink: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-out, client: {client}}}
 dead_letter: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-dead, client: {client}, format: raw}}
 checkpoint: {{dir: state, rows: {rows}, every: 1s}}
@@ -102,6 +105,7 @@ class Cell:
     learner: str
     client: str
     workers: int
+    labels: str
 
     @property
     def possible(self) -> bool:
@@ -278,7 +282,7 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
     began = time.monotonic()
     choose = random.Random(f"{seed}/{number}")
     name = f"eos{number}-{seed}-{os.getpid()}"
-    topics = [f"{name}-{role}" for role in ("in", "out", "dead")]
+    topics = [f"{name}-{role}" for role in ("in", "out", "dead", "labels")]
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
     for made in admin.create_topics([NewTopic(topic, PARTITIONS) for topic in topics]).values():
         made.result(30)
@@ -290,10 +294,13 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
     if protocol == "classic":
         name_of_it = "session.timeout.ms" if cell.client == "confluent" else "session_timeout_ms"
         options = {**options, name_of_it: int(1000 * SESSION)}
-    inputs = list(produce(broker.bootstrap, topics[0], ROWS[commit], seed))
+    later = cell.labels == "later"
+    inputs = produce(broker.bootstrap, topics[0], topics[3] if later else None, ROWS[commit], seed)
     fields = FIELDS if key else {**FIELDS, "customer": "nominal"}
-    truth = verifier.recompute(inputs, verifier.Task(learner, fields, TARGET, key=key))
+    task = verifier.Task(learner, fields, TARGET, id="event_id", key=key, labels_in_records=not later)
+    truth = verifier.recompute(inputs, task)
     wanted = sum(map(len, truth.predictions.values())) + len(truth.dead)
+    source = {"type": "kafka", "bootstrap": broker.bootstrap, "client": cell.client}
     (folder / "pipeline.yaml").write_text(
         PIPELINE.format(
             name=name,
@@ -302,11 +309,12 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
             protocol=protocol,
             source_options=json.dumps(options),
             learner=spec,
+            labels=json.dumps({"from": {**source, "topics": [topics[3]]}, "key": "event_id"} if later else {}),
             rows=commit,
             batch=min(commit, 500),
         )
     )
-    reader = Reader(broker.bootstrap, topics[1:])
+    reader = Reader(broker.bootstrap, topics[1:3])
     reader.start()
     workers = Workers(folder, cell.workers)
     last = 0.0
@@ -333,28 +341,55 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
     return outcome
 
 
-def produce(bootstrap: str, topic: str, rows: int, seed: int) -> Iterator[verifier.Input]:
-    """Write the input, and say what was written where."""
+def produce(bootstrap: str, topic: str, labels: str | None, rows: int, seed: int) -> list[verifier.Input]:
+    """Write the input, and say what was written where, in the order of its times.
+
+    With a topic for ``labels``, the events have none, and they follow some time later.
+    """
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "log_level": 0})
+    begun = int(1000 * (time.time() - 3600))
+    choose = random.Random(seed)
     offsets = [0] * PARTITIONS
+    events_: list[tuple[int, verifier.Input]] = []
+    labels_: list[tuple[int, verifier.Input]] = []
     for row, value in enumerate(events(rows, seed)):
-        partition = row % PARTITIONS
-        while True:
-            try:
-                producer.produce(topic, value, partition=partition)
-                break
-            except BufferError:
-                producer.poll(0.1)
-        yield verifier.Input(str(partition), f"{topic}-{partition}-{offsets[partition]}", value)
+        partition, at = row % PARTITIONS, begun + 10 * row
+        if labels is not None:
+            value, label = _without_label(value)
+            if label is not None:
+                record = verifier.Input(str(partition), "", label, label_of=json.loads(label)["event_id"])
+                labels_.append((at + 10 * choose.randrange(LATEST) + choose.choice([0, 5]), record))
+        events_.append((at, verifier.Input(str(partition), f"{topic}-{partition}-{offsets[partition]}", value)))
         offsets[partition] += 1
+    labels_.sort(key=lambda pair: pair[0])
+    for to, records in ((topic, events_), (labels, labels_)):
+        for at, record in records:
+            while True:
+                try:
+                    producer.produce(to, record.value, partition=int(record.partition), timestamp=at)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
     if producer.flush(60):
         raise RuntimeError("the input could not be written")
+    return [record for _, record in sorted(events_ + labels_, key=lambda pair: pair[0])]  # of equal times events first
+
+
+def _without_label(value: bytes) -> tuple[bytes, bytes | None]:
+    """An event without its label, and the record that brings it."""
+    try:
+        event = json.loads(value)
+        label = event.pop(TARGET)
+        given = {"event_id": event["event_id"], TARGET: label}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return value, None
+    return json.dumps(event).encode(), None if label is None else json.dumps(given).encode()
 
 
 def verify(truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str], state: Path) -> verifier.Findings:
     """Compare what was read, and what the last checkpoints say, with what must be."""
     findings = verifier.Findings()
-    _, out, dead = topics
+    out, dead = topics[1:3]
     verifier.compare(truth, [json.loads(m.value()) for m in messages if m.topic() == out], findings)
     for message in messages:
         if message.topic() == out and json.loads(message.value())["prediction_id"].split("-")[-2] != str(
