@@ -61,6 +61,8 @@ def main() -> int:
                 flush=True,
             )
             if not outcome.ok:
+                for ended in outcome.ended_by_themselves:
+                    print(f"  {ended}", flush=True)
                 print(f"  {outcome.findings}\n  again: --cell {number} --seed {given.seed}", flush=True)
                 if given.keep:
                     shutil.copytree(place, given.keep / place.name, dirs_exist_ok=True)

@@ -34,6 +34,7 @@ from .events import FIELDS, TARGET, events
 
 SESSION = 6.0  # seconds of silence after which a group gives up a member
 PARTITIONS = 3
+RECOVERY = 60.0  # seconds after the last fault within which the work must be done
 PATIENCE = 120.0  # seconds without anything new to read after which a cell has failed
 
 COMMITS = {"1 row": 1, "100 rows": 100, "750 rows": 750}
@@ -336,7 +337,8 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
         reader.close()
     outcome.ended_by_themselves = workers.ended
     findings = verify(truth, reader.messages, topics, folder / "state")
-    outcome.rows, outcome.ok, outcome.findings = findings.rows, findings.ok and outcome.faults == 3, str(findings)
+    outcome.rows, outcome.findings = findings.rows, str(findings)
+    outcome.ok = findings.ok and outcome.faults == 3 and outcome.recovery <= RECOVERY
     outcome.seconds = time.monotonic() - began
     return outcome
 
