@@ -106,7 +106,7 @@ OPTIONS = st.fixed_dictionaries(
         "ttl": st.sampled_from([0.5, 2.0, 5.0]),
         "default": st.sampled_from(["no", "never"]),
         "max_rows": st.integers(1, 6),
-        "max_bytes": st.integers(1, 1500),
+        "max_bytes": st.integers(700, 2200),  # for two rows to six
         "max_early": st.integers(0, 3),
         "max_done": st.integers(0, 4),
     },

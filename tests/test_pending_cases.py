@@ -127,6 +127,30 @@ def test_an_event_that_comes_again_after_its_label_is_not_learned_twice() -> Non
     assert desk.counted == {"matched": 1, "repeated": 1}
 
 
+def test_the_oldest_rows_make_room_in_bytes() -> None:
+    """A row costs 256, 8 a field, 8 a prediction, 8 a class and its id; this holds for all by what the widest costs."""
+    each = 256 + 8 + 8 + 2 * 8
+    schema = sl.Schema.of(["a", "b"], target="y", classes=["no", "yes"])
+
+    def pending(max_bytes: int) -> PendingLabels:
+        return PendingLabels(schema, task="classification", learners=["m"], max_bytes=max_bytes)
+
+    narrow, wide = schema.encode([{"a": 1.0}] * 4), schema.encode([{"a": 1.0, "b": 2.0}])
+    four = pending(4 * (each + 1))
+    four.take(narrow, ["a", "b", "c", "d"], Arrivals.none())
+    assert four.waiting == 4
+    four.take(narrow.slice(0, 1), ["a"], Arrivals(["b"], ["no"], np.array([0])))  # a takes its own place
+    assert four.waiting == 3
+    again = pending(4 * (each + 1))
+    again.restore(four.state())
+    again.take(narrow.slice(0, 1), ["e" * 2], Arrivals.none())
+    assert [row["id"] for row in again.rows()] == ["d", "a", "ee"]  # one byte too many
+    again.take(wide, ["f"], Arrivals.none())
+    assert [row["id"] for row in again.rows()] == ["a", "ee", "f"]  # the fields of all count as the widest row's
+    again.take(narrow.slice(0, 1), ["g"], Arrivals.none())
+    assert [row["id"] for row in again.rows()] == ["ee", "f", "g"]  # and still do
+
+
 def test_the_oldest_row_makes_room() -> None:
     desk = Desk(max_rows=2)
     assert desk("a", "b", "c", "a=yes", "b=yes") == ["a", "b", "c", "b=yes"]
@@ -249,6 +273,29 @@ def test_a_learner_is_measured_on_rows_that_it_predicted() -> None:
     (row,) = both.rows()
     assert row["predictions"] == {"old": "no"}
     assert (row["id"], row["version"], row["number"]) == ("a", 4, 0)
+
+
+def test_nothing_is_left_of_who_had_a_slot_before() -> None:
+    schema = sl.Schema.of(["a"], target="y", classes=["no", "yes", "maybe"])
+    batch = schema.encode(np.zeros((1, 1)))
+
+    def pending() -> PendingLabels:
+        return PendingLabels(schema, task="classification", learners=["m"])
+
+    used, fresh = pending(), pending()
+    step = used.take(batch, ["a"], Arrivals.none())
+    used.keep(step, {"m": Outputs(np.array([2]), np.array([[0.1, 0.2, 0.7]]))})
+    step = used.take(batch, ["b"], Arrivals(["a"], ["no"], np.array([0])))
+    used.keep(step, {"m": Outputs(np.array([0, 1]), np.array([[0.0, 0.0], [0.5, 0.5]]))})  # knows fewer classes
+    step = fresh.take(batch, ["b"], Arrivals.none())
+    fresh.keep(step, {"m": Outputs(np.array([1]), np.array([[0.5, 0.5]]))})
+    assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
+    for each in (used, fresh):
+        step = each.take(batch, ["c"], Arrivals(["b"], ["no"], np.array([0])))
+        each.keep(step, {"m": Outputs(np.array([0, 0]))}, failed={"m": {1}})
+        step = each.take(batch, ["d"], Arrivals.none())
+        each.keep(step, {"m": Outputs(np.array([1]), np.array([[0.0, 1.0]]))})
+    assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
 
 
 def test_bounds_may_be_smaller_after_a_restart() -> None:
@@ -388,7 +435,7 @@ def test_the_state_is_as_large_as_what_waits() -> None:
     desk = Desk(max_done=10)
     for start in range(0, 3000, 100):
         ids = [f"{i:06d}" for i in range(start, start + 100)]
-        desk(*ids, *[f"{id}=yes" for id in ids])
+        desk(*ids, *ids, *[f"{id}=yes" for id in ids])
     assert desk.pending.waiting == 0
     assert len(container.dumps(desk.pending.state())) < 4000
     assert desk.pending.nbytes < 100_000
