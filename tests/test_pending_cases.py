@@ -136,19 +136,22 @@ def test_the_oldest_rows_make_room_in_bytes() -> None:
         return PendingLabels(schema, task="classification", learners=["m"], max_bytes=max_bytes)
 
     narrow, wide = schema.encode([{"a": 1.0}] * 4), schema.encode([{"a": 1.0, "b": 2.0}])
-    four = pending(4 * (each + 1))
+    one, four = narrow.slice(0, 1), pending(4 * (each + 1))
+    four.take(one, ["a long id" * 9], Arrivals(["a long id" * 9], ["no"], np.array([1])))  # what is done is not counted
     four.take(narrow, ["a", "b", "c", "d"], Arrivals.none())
     assert four.waiting == 4
-    four.take(narrow.slice(0, 1), ["a"], Arrivals(["b"], ["no"], np.array([0])))  # a takes its own place
-    assert four.waiting == 3
     again = pending(4 * (each + 1))
     again.restore(four.state())
-    again.take(narrow.slice(0, 1), ["e" * 2], Arrivals.none())
-    assert [row["id"] for row in again.rows()] == ["d", "a", "ee"]  # one byte too many
-    again.take(wide, ["f"], Arrivals.none())
-    assert [row["id"] for row in again.rows()] == ["a", "ee", "f"]  # the fields of all count as the widest row's
-    again.take(narrow.slice(0, 1), ["g"], Arrivals.none())
-    assert [row["id"] for row in again.rows()] == ["ee", "f", "g"]  # and still do
+    for both in (four, again):
+        both.take(one, ["ee"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["c", "d", "ee"]  # one byte too many
+        both.take(one, ["f"], Arrivals(["ee"], ["no"], np.array([0])))
+        both.take(one, ["g"], Arrivals.none())
+        assert both.waiting == 4
+        both.take(wide, ["h"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["f", "g", "h"]  # each counts like the widest
+        both.take(one, ["i"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["g", "h", "i"]  # and still does
 
 
 def test_the_oldest_row_makes_room() -> None:
