@@ -293,11 +293,12 @@ def test_nothing_is_left_of_who_had_a_slot_before() -> None:
     step = fresh.take(batch, ["b"], Arrivals.none())
     fresh.keep(step, {"m": Outputs(np.array([1]), np.array([[0.5, 0.5]]))})
     assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
-    for each in (used, fresh):
-        step = each.take(batch, ["c"], Arrivals(["b"], ["no"], np.array([0])))
-        each.keep(step, {"m": Outputs(np.array([0, 0]))}, failed={"m": {1}})
-        step = each.take(batch, ["d"], Arrivals.none())
-        each.keep(step, {"m": Outputs(np.array([1]), np.array([[0.0, 1.0]]))})
+    fresh = pending()
+    for each, label in ((used, Arrivals(["b"], ["no"], np.array([0]))), (fresh, Arrivals.none())):
+        step = each.take(batch, ["c"], label)
+        n = len(step.batch)
+        each.keep(step, {"m": Outputs(np.zeros(n, np.int64))}, failed={"m": {n - 1}})  # c is not predicted
+        each.keep(each.take(batch, ["d"], Arrivals.none()), {"m": Outputs(np.array([1]), np.array([[0.0, 1.0]]))})
     assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
 
 
