@@ -150,7 +150,7 @@ class Broker:
         (self.folder / "log4j2.properties").write_text(_LOG4J)
         lines = [f"{name}={value}\n" for name, value in self._properties(node).items()]
         (at / "server.properties").write_text("".join(lines))
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(at / "server.properties")]
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(at / "server.properties")]
         done = subprocess.run(self._command("96m", *tool), capture_output=True, text=True)
         if done.returncode:
             raise StreamlearnError(f"Kafka's storage can't be formatted: {(done.stdout + done.stderr)[-2000:]}")
