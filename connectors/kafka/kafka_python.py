@@ -248,6 +248,7 @@ class _Courier:
         self._consumer = consumer
         self._asked: SimpleQueue[tuple[float, int] | None] = SimpleQueue()
         self._told: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._waiting = False
         self._closed = False
         threading.Thread(target=self._serve, name="streamlearn-kafka-poll", daemon=True).start()
 
@@ -260,10 +261,13 @@ class _Courier:
                 self._told.put(("error", failed))
 
     def poll(self, timeout: float, max_rows: int) -> dict[Any, list[Any]]:
-        self._asked.put((timeout, max_rows))
+        if not self._waiting:  # else a signal ended the last call: its answer is still to come
+            self._asked.put((timeout, max_rows))
+            self._waiting = True
         failed: BaseException | None = None
         while True:
             kind, told = self._told.get()
+            self._waiting = kind == "call"
             if kind == "call":
                 action, done = told
                 try:
