@@ -53,7 +53,7 @@ def sides(at: str) -> dict[str, Side]:
         consumer = confluent_kafka.Consumer(config)
         consumer.assign([confluent_kafka.TopicPartition("read", 0, 0)])
         while rows > 0:
-            rows -= len([m.value() for m in consumer.consume(BATCH, 0.05) if m.error() is None])
+            rows -= len([m.value() for m in consumer.consume(BATCH, 1.0) if m.error() is None])
         consumer.close()
 
     def bare_kafka_python(rows: int) -> None:
