@@ -271,7 +271,8 @@ class ConfluentReader(Reader):
         where = f"{message.topic()}-{message.partition()}" if message is not None and message.topic() else "polling"
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise ExpiredError(f"{where}: {error.str()}")
-        if error.code() in _GONE or error.fatal():  # a consumer's fatal errors are about membership
+        # A consumer's fatal errors are about membership. One that comes as a message has fatal() false, seen in 2.16.1.
+        if error.code() in _GONE or error.fatal() or error.code() == KafkaError._FATAL:
             raise FencedError(f"{where}: {error.str()}")
         if error.code() in _FINAL:
             raise SourceError(f"{where}: {error.str()}")

@@ -98,7 +98,7 @@ class Loop:
             If a life ends by itself before it is done, or none makes progress.
         """
         choose = random.Random(self.seed)
-        idle, rows = 0, self.rows()
+        idle, rows = 0, verifier.checkpointed(self.state)
         while len(self.lives) < most:
             kind = "point" if self.point else choose.choices(list(self.kinds), list(self.kinds.values()))[0]
             life = self._live(kind, choose)
@@ -117,7 +117,7 @@ class Loop:
             raise self._stuck(f"not done after {PATIENCE} s")
         if status != 0:
             raise self._stuck(f"ended by itself with status {status}")
-        self.lives.append(Life("none", 0.0, status, self.rows()))
+        self.lives.append(Life("none", 0.0, status, verifier.checkpointed(self.state)))
 
     def _live(self, kind: str, choose: random.Random) -> Life:
         """One life, and its end."""
@@ -154,7 +154,7 @@ class Loop:
             raise self._stuck(f"{label}: still there after {PATIENCE} s")
         if status not in expected:
             raise self._stuck(f"{label}: ended by itself with status {status}")
-        return Life(label, time.monotonic() - began, status, self.rows())
+        return Life(label, time.monotonic() - began, status, verifier.checkpointed(self.state))
 
     def _start(self, environment: Mapping[str, str]) -> int:
         return self.launcher.start(self.argv, self.folder, environment, self.log)
@@ -163,17 +163,6 @@ class Loop:
     def log(self) -> Path:
         """What the processes said."""
         return self.folder / "log.txt"
-
-    def rows(self) -> int:
-        """Rows behind the newest checkpoints of all shards; one that can't be read must not be there."""
-        total = 0
-        for shard in sorted(self.state.iterdir()) if self.state.exists() else ():
-            for path in sorted(shard.glob("*.ckpt"))[-1:]:
-                try:
-                    total += verifier.about(path)["rows"]
-                except FileNotFoundError:  # removed while we looked: there is a newer one
-                    return self.rows()
-        return total
 
     def _stuck(self, why: str) -> Stuck:
         lives = "\n".join(f"  {life}" for life in self.lives[-5:])
@@ -207,7 +196,7 @@ def undisturbed(launcher: Launcher, argv: Sequence[str], folder: Path, state: Pa
     pid = loop._start({})
     first = None
     while launcher.wait(pid, 0.005) is None and time.monotonic() - began < PATIENCE:
-        if first is None and loop.rows():
+        if first is None and verifier.checkpointed(state):
             first = time.monotonic() - began
     total = time.monotonic() - began
     if launcher.status(pid) != 0:

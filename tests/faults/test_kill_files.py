@@ -122,6 +122,8 @@ def test_exactly_once_however_often_it_is_killed(name: str, launcher: Launcher, 
         loop = Loop(launcher, argv, folder, folder / "state", seed, moments)
         loop.run(wanted - kills)
         verify(folder, truth)
+        for file in ("predictions.jsonl", "dead.jsonl"):
+            assert (folder / file).read_bytes() == (calm / file).read_bytes()
         assert arrays(folder) == arrays(calm)
         kills, seed = kills + loop.kills, seed + 1
         print(f"{name}, seed {loop.seed}: {loop.summary()}; undisturbed {first:.2f} of {total:.2f} s")

@@ -334,3 +334,15 @@ def about(path: Path) -> dict[str, Any]:
     manifest = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["streamlearn"])
     found: dict[str, Any] = manifest["content"]["content"]["about"]
     return found
+
+
+def checkpointed(state: Path) -> int:
+    """Rows behind the newest checkpoints of all shards."""
+    total = 0
+    for shard in sorted(state.iterdir()) if state.exists() else ():
+        for path in sorted(shard.glob("*.ckpt"))[-1:]:
+            try:
+                total += about(path)["rows"]
+            except FileNotFoundError:  # removed while we looked: there is a newer one
+                return checkpointed(state)
+    return total

@@ -414,6 +414,18 @@ def test_of_two_workers_with_one_name_the_first_is_fenced(kafka: Kafka, make_top
     two.source.close()
 
 
+def test_a_name_that_is_still_taken_is_no_reason_to_wait_for_ever(kafka: Kafka, make_topic: MakeTopic) -> None:
+    """KIP-848: until the session of a killed worker is over, the next one of its name is refused, by a fatal error."""
+    topic = make_topic(1)
+    made = {"client": "confluent", "group": topic, "protocol": "consumer", "options": None}
+    one = Member(source(kafka, topic, **made), worker("one"))
+    until(lambda: one.mine == {f"{topic}-0"}, [one])
+    two = Member(source(kafka, topic, **made), worker("one"))
+    comes_to(FencedError, two.poll)
+    one.source.close()
+    two.source.close()
+
+
 def test_a_worker_that_polls_too_late_has_lost_its_partitions(  # F11
     kafka: Kafka, make_topic: MakeTopic, client: str
 ) -> None:
