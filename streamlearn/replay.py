@@ -193,7 +193,7 @@ class Replay:
         """
         with ExitStack() as stack:
             for sink in self._sinks:
-                stack.enter_context(sink).open(Worker("produce", single=True))
+                stack.enter_context(sink).open(Worker("produce", guarantee="at-most-once", single=True))
                 sink.restore(self._source.name, None)
             self._rows_ahead()  # opening a stream, compiling a generator: before the clock starts
             began = self._clock()

@@ -106,7 +106,7 @@ class Sink(ABC):
 
     @abstractmethod
     def flush(self) -> None:
-        """Return when everything written is safe: acknowledged by the brokers, or on the disk (exactly-once: synced).
+        """Return when everything written is safe: acknowledged by the brokers, or on the disk (at-most-once: written).
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Random tests explore anew on every run of a developer, and repeat themselves in CI; a real Kafka for those that ask."""
+"""Random tests explore anew for a developer and repeat themselves in CI; a real Kafka for the tests that ask."""
 
 from __future__ import annotations
 

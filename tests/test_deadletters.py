@@ -163,6 +163,9 @@ def test_the_command_lists_and_replays(
     assert "replayed 16 records to again.jsonl; 9 were replayed before" in capsys.readouterr().out
     lines = (tmp_path / "again.jsonl").read_bytes().split(b"\n")[:-1]
     assert sorted(lines) == sorted(VALUES)
+    assert run(monkeypatch, "replay", "dead.jsonl", "--to", "new.jsonl") == 0
+    assert not (tmp_path / "new.jsonl").exists()
+    capsys.readouterr()
     assert run(monkeypatch, "list", "dead.jsonl", "--stage", "label") == 0
     assert capsys.readouterr().out == "0 dead letters, 0 of them replayed\n"
     assert run(monkeypatch, "replay", "dead.jsonl", "--to", "again.parquet", "--again") == 1

@@ -129,7 +129,10 @@ def predictions_of(models: KeyedModels, batch: Batch) -> bytes:
 def test_keys_are_compared_as_text() -> None:
     models = KeyedModels(sl.NaiveBayes())
     batch = rows_of(3, 1)
-    for column in (pa.array([7, 8, None]), pa.array(["7", "8", None]), pa.array(["7", "8", None]).dictionary_encode()):
+    both = pa.UnionArray.from_dense(
+        pa.array([0, 1, 1], pa.int8()), pa.array([0, 0, 1], pa.int32()), [pa.array([7]), pa.array(["8", None])]
+    )
+    for column in (pa.array([7, 8, None]), both, pa.array(["7", "8", None]).dictionary_encode()):
         batch.key = column
         models.process(batch)
     assert len(models) == 3

@@ -321,6 +321,27 @@ def test_a_file_that_came_too_late_is_never_passed_over_silently(
     assert "would be lost" in caplog.text
 
 
+# -- times
+
+
+def test_a_field_may_say_when_a_record_was_written(tmp_path: Path) -> None:
+    lines = [b'{"x":1,"ts":12.5}', b'{"x":2}', b'{"ts":13,"x":{"ts":99}}', b'{"ts":"soon"}', b"{", b'{"ts":null}']
+    source = opened(write(tmp_path, {"a.jsonl": b"\n".join([*lines, b""])}), time="ts")
+    records = source.poll(10, 0.0)[0]
+    assert records.values == lines
+    np.testing.assert_array_equal(records.times, [12.5, np.nan, 13, np.nan, np.nan, np.nan])
+    assert opened(tmp_path).poll(10, 0.0)[0].times is None
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64(), pa.timestamp("ns"), pa.timestamp("s", "UTC"), pa.string()])
+def test_a_column_may_say_it_too(tmp_path: Path, kind: pa.DataType) -> None:
+    seconds = pa.array([12, None, 1_700_000_000], pa.timestamp("s") if pa.types.is_timestamp(kind) else pa.int64())
+    pq.write_table(pa.table({"ts": seconds.cast(kind)}), tmp_path / "a.parquet")
+    times = opened(tmp_path, time="ts").poll(10, 0.0)[0].times
+    np.testing.assert_array_equal(times, [12, np.nan, 1_700_000_000])
+    assert np.isnan(opened(tmp_path, time="no").poll(10, 0.0)[0].times).all()
+
+
 # -- following
 
 
@@ -384,6 +405,22 @@ def test_a_folder_cleaned_meanwhile_is_followed_on(tmp_path: Path) -> None:
     assert once(source) == []
     write(tmp_path, {"b.jsonl": b"2\n"})
     assert later(source, 1) == [b"2"]
+
+
+def test_a_file_that_comes_between_is_read_in_its_turn(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": b"1\n1\n", "c.jsonl": b"3\n"})
+    source = opened(tmp_path, follow=True)
+    assert once(source, 1) == [b"1"]
+    write(tmp_path, {"b.jsonl": b"2\n"})
+    time.sleep(0.25)  # listings have a pause between them
+    assert later(source, 3) == [b"1", b"2", b"3"]
+
+
+def test_nothing_is_assigned_and_nothing_comes(tmp_path: Path) -> None:
+    source = LiveFileSource(write(tmp_path, {"a.jsonl": b"1\n"}))
+    source.open(AT_LEAST)
+    source.assign([])
+    assert (source.poll(1, 0.0), source.finished, source.lag()) == ([], True, {})
 
 
 def poll_until_refused(source: LiveFileSource, error: type[Exception], said: str) -> None:
@@ -756,6 +793,59 @@ print(json.dumps([row, sink.state("s")]))
     rows, state = json.loads(last)
     assert lines_in(path) == list(range(rows))
     assert (state["bytes"], state["rows"]) == (path.stat().st_size, rows)
+
+
+def test_a_sync_that_failed_is_final_until_the_state_is_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed sync Linux calls the lost pages clean, and a second sync succeeds: it must not be believed."""
+    sink = sink_of(tmp_path / "out.jsonl", None)
+    sink.write("s", Rows(1))
+    sink.flush()
+    state = sink.state("s")
+    sink.write("s", Rows(2))
+
+    def fail(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(SinkError, match="could not be synced"):
+            sink.flush()
+    for call in (sink.flush, lambda: sink.write("s", Rows(3))):
+        with pytest.raises(SinkError, match="go back to the last checkpoint"):
+            call()
+    sink.restore("s", state)
+    assert lines_in(tmp_path / "out.jsonl") == [1]
+
+
+def test_a_part_that_a_full_disk_cut_short_never_appears(tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    child = run_child(f"""
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+rows = [{{"x": str(x * 7919 % 1_000_003)}} for x in range(50_000)]
+sink = sink_of(Path({str(path)!r}), None)
+sink.write("s", Rows(*rows[:10]))
+sink.flush()
+state = sink.state("s")
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+for _ in range(2):
+    try:
+        sink.write("s", Rows(*rows))
+        sink.flush()
+    except SinkError as error:
+        print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+sink.restore("s", state)
+print(sorted(path.name for path in Path({str(path)!r}).iterdir()))
+sink.write("s", Rows(*rows[10:]))
+sink.flush()
+""")
+    first, second, names = child.communicate(timeout=60)[0].splitlines()
+    assert "full" in first
+    assert "go back to the last checkpoint" in second
+    assert names == "['.lock', 'part-00000000.parquet']"
+    assert pq.read_table(path).column("x").to_pylist() == [str(x * 7919 % 1_000_003) for x in range(50_000)]
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])

@@ -195,9 +195,10 @@ def test_an_event_waits_for_earlier_labels_until_there_are_none() -> None:
     merge.push_labels(records("l", [0.5, 2.0]))
     (turn,) = merge.take(events_caught_up=False, labels_caught_up=False)
     assert items(turn) == [("label", "l", 0)]  # comes before every event, whatever else comes
-    merge.push_labels(records("l", [5.0, 6.0], 2))
+    merge.push_labels(records("l", [5.0], 2))
     (turn,) = merge.take(events_caught_up=False, labels_caught_up=False)
     assert items(turn) == [("event", "e", 0), ("label", "l", 1), ("event", "e", 1)]
+    merge.push_labels(records("l", [6.0], 3))
     assert merge.take(events_caught_up=False, labels_caught_up=True) == []  # earlier events may come
     (turn,) = merge.take(events_caught_up=True, labels_caught_up=False)
     assert items(turn) == [("label", "l", 2), ("label", "l", 3)]
@@ -239,6 +240,32 @@ def test_a_source_that_begins_at_its_end_is_sought_to_where_it_began() -> None:
     again = Merge()
     again.restore(json.loads(json.dumps(merge.state())))
     assert again.position("l") == 700
+
+
+def test_a_piece_that_was_taken_in_part_goes_on_where_it_stopped() -> None:
+    """However small the pieces are in which it comes again, and however often that is begun."""
+    times = [1.0, 2.0, 3.0, 9.0]
+    merge = Merge()
+    merge.push_events(records("e", [2.5]))
+    merge.push_labels(records("l", times))
+    (turn,) = merge.take(events_caught_up=False, labels_caught_up=False)
+    assert items(turn) == [("label", "l", 0), ("label", "l", 1), ("event", "e", 0)]
+    for delivered in (1, 0, 1, 0):  # what was taken comes again, and before it is all there everything stops again
+        state, position = json.loads(json.dumps(merge.state())), merge.position("l")
+        merge = Merge()
+        merge.restore(state)
+        merge.push_labels(records("l", times[position : position + delivered], position))
+        assert merge.buffered == (0, 0)
+    assert merge.position("l") == 2
+    merge.push_events(records("e", [3.0, 4.0], 1))
+    merge.push_labels(records("l", times[2:], 2))
+    turns = merge.take(events_caught_up=True, labels_caught_up=True)
+    assert [item for turn in turns for item in items(turn)] == [
+        ("event", "e", 1),  # at 3.0, as the label
+        ("label", "l", 2),
+        ("event", "e", 2),
+        ("label", "l", 3),
+    ]
 
 
 def test_what_goes_to_another_worker_is_forgotten() -> None:

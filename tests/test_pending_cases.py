@@ -157,6 +157,16 @@ def test_rows_without_an_id_are_predicted_only() -> None:
     assert (pending.waiting, pending.counters["anonymous"]) == (0, 4)
 
 
+def test_ids_are_the_same_whether_they_come_from_numpy_or_from_python() -> None:
+    schema = sl.Schema.of(["a"], target="y")
+    pending = PendingLabels(schema, task="classification", learners=[])
+    batch = schema.encode(np.zeros((3, 1)))
+    arrivals = Arrivals([np.int64(7), "x", 8], ["yes"] * 3, np.full(3, 3))
+    step = pending.take(batch, [7, np.str_("x"), np.int64(8)], arrivals)
+    assert step.ids == [7, "x", 8]
+    assert list(map(type, step.ids)) == [int, str, int]
+
+
 def test_labels_that_make_no_sense_are_told_apart() -> None:
     schema = sl.Schema.of(["a"], target="y", classes=["no", "yes"], unknown="error")
     pending = PendingLabels(schema, task="classification", learners=[])

@@ -381,7 +381,7 @@ def test_learners_of_ones_own(tmp_path: Path) -> None:
         "  c: {type: chain, steps: [standard_scaler, {type: pa_classifier, C: 0.5}]}",
     )
     made = load(tmp_path, text).make_learners()
-    assert made["f"]({"x": 1}) == "no"
+    assert made["f"].call({"x": 1}) == "no"
     assert made["r"].model.alpha == 2
     assert made["t"].model.grace_period == 50
     assert made["s"].model.alpha == 1e-4
@@ -411,7 +411,7 @@ def test_a_module_in_the_current_directory_is_found(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     config = load(tmp_path, MINIMAL.replace("naive_bayes", "{type: function, call: 'my_own_model:guess'}"))
-    assert config.make_learners()["champion"]({}) == "a"
+    assert config.make_learners()["champion"].call({}) == "a"
 
 
 def test_a_program_may_give_objects_which_are_listed_by_a_type_of_their_own() -> None:

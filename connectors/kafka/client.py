@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
-from streamlearn.errors import MissingExtraError, OptionError, PositionError
+from streamlearn.errors import MissingExtraError, OptionError, PositionError, SourceError
 from streamlearn.live import Mark
 from streamlearn.parameters import check_choice
 from streamlearn.records import Header
@@ -39,6 +39,8 @@ class Part(NamedTuple):
     def named(cls, name: str) -> Part:
         """The partition that `name` names; topics may have hyphens of their own."""
         topic, _, number = name.rpartition("-")
+        if not topic or not number.isdecimal():
+            raise SourceError(f"{name!r} is no partition's name: write topic-number")
         return cls(topic, int(number))
 
 
@@ -175,6 +177,11 @@ class Writer(ABC):
     client: str
     cluster: str | None
 
+    @property
+    @abstractmethod
+    def spent(self) -> bool:
+        """Whether it can do nothing more after an error, so that another must be made."""
+
     @abstractmethod
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; the broker may create it now. 0 if there is none."""
@@ -191,7 +198,11 @@ class Writer(ABC):
     def begin(self) -> None: ...
 
     @abstractmethod
-    def commit(self, offsets: Offsets | None) -> None: ...
+    def send_offsets(self, offsets: Offsets) -> None:
+        """Put a reader's offsets into the transaction; after an error nothing of it can have been committed."""
+
+    @abstractmethod
+    def commit(self) -> None: ...
 
     @abstractmethod
     def abort(self) -> None: ...

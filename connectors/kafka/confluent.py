@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 import warnings
 from collections import defaultdict
@@ -21,6 +22,7 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
+RECONNECT = 1000  # milliseconds between attempts, at most
 
 
 _GONE = {  # this member, or this producer, was replaced by another
@@ -52,23 +54,25 @@ def _error(failed: KafkaException) -> KafkaError:
     return failed.args[0]
 
 
-class _Heard:
-    """What the client's threads tell: the last error, and whether it is the end."""
+class _Log:
+    """Takes the client's log lines, which it hands over while it is polled, to where the worker logs.
 
-    def __init__(self, log: Any) -> None:
-        self.last: KafkaError | None = None
-        self.fatal: KafkaError | None = None
-        self._told = 0.0
+    What it reports by its callback for errors is in its log too.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self.last = ""
         self._log = log
+        self._said: dict[str, float] = {}
 
-    def __call__(self, error: KafkaError) -> None:
-        if error.fatal():
-            self.fatal = error
-        told = self.last is None or self.last.code() != error.code() or time.monotonic() > self._told + 10
-        self.last = error
-        if told:  # while no broker answers, the client says so many times a second
-            self._told = time.monotonic()
-            self._log.warning("kafka: %s", error.str())
+    def log(self, level: int, text: str, *args: Any) -> None:
+        """As of `logging.Logger`. While no broker answers, the client says so many times a second."""
+        kind = str(args[0]) if args else text
+        if level >= logging.WARNING:
+            self.last = str(args[-1]) if args else text
+        if time.monotonic() > self._said.get(kind, 0.0) + 10:
+            self._said[kind] = time.monotonic()
+            self._log.log(min(level, logging.ERROR), "kafka: " + text, *args)
 
 
 class ConfluentReader(Reader):
@@ -78,10 +82,11 @@ class ConfluentReader(Reader):
 
     def __init__(self, reading: Reading) -> None:
         self._log = reading.log
-        self._heard = _Heard(reading.log)
+        self._heard = _Log(reading.log)
         config: dict[str, Any] = {
             "group.id": reading.group or f"streamlearn-{reading.member}",  # librdkafka wants one, joined or not
             "isolation.level": "read_committed",
+            "reconnect.backoff.max.ms": RECONNECT,
             "statistics.interval.ms": 1000,
             "client.id": reading.member,
         }
@@ -99,7 +104,7 @@ class ConfluentReader(Reader):
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",  # F16: where to start is always said, never guessed by the client
             "enable.partition.eof": True,  # F2: tells that the end was reached, behind the last transaction's marker
-            "error_cb": _chained(self._heard, config.get("error_cb")),
+            "logger": self._heard,
             "stats_cb": _chained(self._statistics, config.get("stats_cb")),
         }
         self._known: dict[Part, tuple[int, int]] = {}
@@ -112,6 +117,7 @@ class ConfluentReader(Reader):
         try:
             self._consumer.list_topics(timeout=CONNECT)
         except KafkaException as failed:
+            self._consumer.poll(0)  # brings the log
             self._consumer.close()
             raise SourceError(_unreachable(reading.bootstrap, failed, self._heard)) from failed
 
@@ -134,8 +140,7 @@ class ConfluentReader(Reader):
             error = _error(failed)
             if error.code() in _GONE:
                 raise FencedError(f"asking {what}: {error.str()}") from failed
-            heard = f" ({self._heard.last.str()})" if self._heard.last else ""
-            raise SourceError(f"asking {what}: {error.str()}{heard}") from failed
+            raise SourceError(f"asking {what}: {error.str()}") from failed
 
     # Sharing out
 
@@ -207,14 +212,13 @@ class ConfluentReader(Reader):
                 if messages and max_rows > 1:
                     messages += self._consumer.consume(max_rows - 1, 0)
         except KafkaException as failed:
+            self._raise(_error(failed), None)
             raise SourceError(f"polling: {_error(failed).str()}") from failed
         finally:
             moved, self._moved = self._moved, set()
             if self._failed is not None:
                 failed_, self._failed = self._failed, None
                 raise failed_
-        if self._heard.fatal is not None:
-            self._raise(self._heard.fatal, None)
         if not messages:
             return []
         good = [m for m in messages if m.error() is None]
@@ -254,9 +258,9 @@ class ConfluentReader(Reader):
         where = f"{message.topic()}-{message.partition()}" if message is not None and message.topic() else "polling"
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise ExpiredError(f"{where}: {error.str()}")
-        if error.code() in _GONE:
+        if error.code() in _GONE or error.fatal():  # a consumer's fatal errors are about membership
             raise FencedError(f"{where}: {error.str()}")
-        if error.fatal() or error.code() in _FINAL:
+        if error.code() in _FINAL:
             raise SourceError(f"{where}: {error.str()}")
         self._log.warning("kafka: %s: %s", where, error.str())  # librdkafka tries again by itself
 
@@ -321,7 +325,7 @@ class ConfluentReader(Reader):
                 bad = _error(failed)
             if bad is None:
                 return
-            if bad.code() in _GONE or bad.code() == KafkaError._FATAL:  # a consumer's fatal errors are about membership
+            if bad.code() in _GONE or bad.code() == KafkaError._FATAL:
                 raise FencedError(f"committing offsets: {bad.str()}")
             if bad.code() not in _SOON or time.monotonic() > deadline:
                 raise SourceError(f"committing offsets: {bad.str()}; poll, and commit again")
@@ -348,12 +352,15 @@ class ConfluentWriter(Writer):
 
     def __init__(self, writing: Writing) -> None:
         self._log = writing.log
-        self._heard = _Heard(writing.log)
+        self._heard = _Log(writing.log)
         self._undelivered: KafkaError | None = None
+        self._fatal: KafkaError | None = None
+        self._spent = False
         self._transactional = writing.transaction is not None
         self._timeout = writing.timeout
         config: dict[str, Any] = {
             "linger.ms": 5,
+            "reconnect.backoff.max.ms": RECONNECT,
             "partitioner": "murmur2_random",  # as Java's: a key's partition does not depend on the client
             **writing.options,
         }
@@ -362,7 +369,7 @@ class ConfluentWriter(Writer):
             "enable.idempotence": True,
             "acks": "all",
             "delivery.report.only.error": True,
-            "error_cb": _chained(self._heard, config.get("error_cb")),
+            "logger": self._heard,
         }
         if writing.transaction is not None:
             config |= {"transactional.id": writing.transaction, "transaction.timeout.ms": int(writing.timeout * 1000)}
@@ -374,8 +381,14 @@ class ConfluentWriter(Writer):
             if self._transactional:
                 self._producer.init_transactions(max(ANSWER, CONNECT))
         except KafkaException as failed:
+            with suppress(KafkaException, SystemError):
+                self._producer.poll(0)  # brings the log
             self.close()
             raise _unopened(failed, self._heard, writing) from failed
+
+    @property
+    def spent(self) -> bool:
+        return self._spent or self._fatal is not None or (self._undelivered is not None and not self._transactional)
 
     def partitions(self, topic: str) -> int:
         deadline = time.monotonic() + CONNECT
@@ -407,38 +420,47 @@ class ConfluentWriter(Writer):
                         produce(topic, value, key, partition, failed, headers=list(headers[row]))
                     break
                 except BufferError:  # as much as may be under way is: the pipeline waits for the brokers
-                    self._served(lambda: self._producer.poll(0.1))
+                    self._served(self._producer.poll, 0.1)
                     self._check()
                 except KafkaException as error:
                     raise self._translated(f"writing to {topic}", error) from error
-        self._served(lambda: self._producer.poll(0))
+        self._served(self._producer.poll, 0.0)
 
-    def _served(self, serve: Callable[[], int]) -> int:
-        """Run what calls back: it raises a fatal error, or, if a callback was due, an error with that as its cause."""
+    def _served(self, serve: Callable[[float], int], seconds: float) -> int:
+        """Let the client call back. It raises fatal errors in between, of which Python may leave a SystemError only."""
         try:
-            return serve()
+            return serve(seconds)
         except KafkaException as failed:
             raise self._translated("writing", failed) from failed
         except SystemError as failed:
-            if isinstance(failed.__cause__, KafkaException):
-                raise self._translated("writing", failed.__cause__) from failed
-            raise
+            raise self._ended(failed) from failed
+
+    def _ended(self, failed: SystemError) -> Exception:
+        """The fatal error behind it, of which a transactional producer tells again when it is to do something."""
+        cause = failed.__cause__
+        if not isinstance(cause, KafkaException) and self._transactional:
+            try:
+                self._producer.begin_transaction()
+            except KafkaException as told:
+                cause = told
+        if isinstance(cause, KafkaException):
+            return self._translated("writing", cause)
+        self._spent = True
+        return SinkError("writing: the producer failed for good; its log says why")
 
     def _failed(self, error: KafkaError | None, message: Any) -> None:
         if error is not None and self._undelivered is None:
             self._undelivered = error
 
     def _check(self) -> None:
-        error = self._heard.fatal or self._undelivered
+        error = self._fatal or self._undelivered
         if error is not None:
-            if error.code() in _GONE:
-                raise FencedError(f"writing: {error.str()}")
-            raise SinkError(f"writing: {error.str()}")
+            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                raise SinkError(f"writing: {error.str()}: lower batch.size, or raise the topic's max.message.bytes")
+            raise (FencedError if error.code() in _GONE else SinkError)(f"writing: {error.str()}")
 
     def flush(self) -> None:
-        while self._served(
-            lambda: self._producer.flush(1.0)
-        ):  # ends: a record is delivered, or fails when delivery.timeout.ms is over
+        while self._served(self._producer.flush, 1.0):  # ends: each is delivered, or fails in delivery.timeout.ms
             self._check()
         self._check()
 
@@ -449,13 +471,13 @@ class ConfluentWriter(Writer):
         except KafkaException as failed:
             raise self._translated("beginning a transaction", failed) from failed
 
-    def commit(self, offsets: Offsets | None) -> None:
-        if offsets is not None:
-            self._patiently(
-                "sending offsets to the transaction",
-                lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, ANSWER),
-                SinkError,
-            )
+    def send_offsets(self, offsets: Offsets) -> None:
+        def send() -> None:
+            self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, ANSWER)
+
+        self._patiently("sending offsets to the transaction", send, SinkError)
+
+    def commit(self) -> None:
         self._patiently("committing the transaction", lambda: self._producer.commit_transaction(ANSWER), UncertainError)
 
     def _patiently(self, what: str, action: Callable[[], None], unknown: type[Exception]) -> None:
@@ -474,9 +496,9 @@ class ConfluentWriter(Writer):
 
     def _translated(self, what: str, failed: KafkaException) -> Exception:
         error = _error(failed)
-        if error.fatal():
-            self._heard.fatal = error
-        cause = self._heard.fatal if error.code() == KafkaError._FATAL and self._heard.fatal else error
+        if error.fatal() and self._fatal is None:
+            self._fatal = error
+        cause = self._fatal or error  # a first fatal error is followed by others that only say that there was one
         return (FencedError if cause.code() in _GONE else SinkError)(f"{what}: {cause.str()}")
 
     def abort(self) -> None:
@@ -508,9 +530,8 @@ def _made(kind: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
         raise OptionError(f"options: {failed}") from failed
 
 
-def _unopened(failed: KafkaException, heard: _Heard, writing: Writing) -> Exception:
-    error = _error(failed)
-    if error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+def _unopened(failed: KafkaException, heard: _Log, writing: Writing) -> Exception:
+    if _error(failed).code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
         return OptionError(
             f"a transaction may last {writing.timeout:g} s here, which is longer than the brokers allow "
             "(transaction.max.timeout.ms): commit more often"
@@ -518,8 +539,8 @@ def _unopened(failed: KafkaException, heard: _Heard, writing: Writing) -> Except
     return SinkError(_unreachable(writing.bootstrap, failed, heard))
 
 
-def _unreachable(bootstrap: str, failed: KafkaException, heard: _Heard) -> str:
-    more = f" ({heard.last.str()})" if heard.last else ""
+def _unreachable(bootstrap: str, failed: KafkaException, heard: _Log) -> str:
+    more = f" ({heard.last})" if heard.last else ""
     return f"no Kafka broker answers at {bootstrap}: {_error(failed).str()}{more}"
 
 

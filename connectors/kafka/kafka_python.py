@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Self
 
 import kafka
 import kafka.errors as errors
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.future import Future
+from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
@@ -22,9 +24,11 @@ from streamlearn.live import Mark
 from streamlearn.sink import Messages
 
 from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebalance, Run, Writer, Writing
+from .kafka_python_batches import Batches, quicken
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
+RECONNECT = 1000  # milliseconds between attempts, at most: half a minute, as by default, is long for a stream
 UNDER_WAY = 32 << 20  # bytes sent and not acknowledged before `send` waits; this client has no bound of its own
 
 
@@ -50,6 +54,7 @@ class KafkaPythonReader(Reader):
         self._log = reading.log
         config: dict[str, Any] = {
             "isolation_level": "read_committed",
+            "reconnect_backoff_max_ms": RECONNECT,
             "client_id": reading.member,
             "metrics_enabled": False,
             "bootstrap_timeout_ms": int(CONNECT * 1000),
@@ -71,6 +76,7 @@ class KafkaPythonReader(Reader):
         self._looked = 0.0
         self._courier: _Courier | None = None
         self._closed = False
+        quicken()
         self._consumer = _made(kafka.KafkaConsumer, config, SourceError, reading.bootstrap)
 
     def topics(self) -> list[str]:
@@ -216,7 +222,10 @@ class KafkaPythonReader(Reader):
                 raise SourceError(f"committing offsets: {failed}; poll, and commit again") from failed
 
     def in_transaction(self, marks: Mapping[Part, Mark]) -> Offsets:
-        return Offsets(self.client, _cluster(self._consumer), self._consumer.group_metadata(), _offsets(marks))
+        group = self._consumer.group_metadata()
+        if group.generation_id < 0:  # the broker would take it for a consumer without a group, and believe it
+            raise FencedError("committing offsets: this worker is not a member of the group any more")
+        return Offsets(self.client, _cluster(self._consumer), group, _offsets(marks))
 
     def close(self) -> None:
         if not self._closed:
@@ -330,6 +339,7 @@ class KafkaPythonWriter(Writer):
         self._under_way = 0
         config: dict[str, Any] = {
             "linger_ms": 5,
+            "reconnect_backoff_max_ms": RECONNECT,
             "batch_size": 256 << 10,
             "metrics_enabled": False,
             "bootstrap_timeout_ms": int(CONNECT * 1000),
@@ -342,7 +352,9 @@ class KafkaPythonWriter(Writer):
                 "transactional_id": writing.transaction,
                 "transaction_timeout_ms": int(writing.timeout * 1000),
             }
+        quicken()
         self._producer = _made(kafka.KafkaProducer, config, SinkError, writing.bootstrap)
+        self._batches = Batches(self._producer, self._fail)
         self._closed = False
         try:
             if writing.transaction is not None:
@@ -355,6 +367,14 @@ class KafkaPythonWriter(Writer):
                     "(transaction.max.timeout.ms): commit more often"
                 ) from failed
             raise SinkError(f"beginning as {writing.transaction}: {failed}") from failed
+
+    @property
+    def spent(self) -> bool:
+        return self._state.has_fatal_error() or (self._failed is not None and not self._state.is_transactional())
+
+    @property
+    def _state(self) -> Any:
+        return self._producer._transaction_manager  # every idempotent producer has one; the client's API hides it
 
     @property
     def cluster(self) -> str | None:  # type: ignore[override]
@@ -370,22 +390,23 @@ class KafkaPythonWriter(Writer):
 
     def send(self, topic: str, messages: Messages, number: int | None) -> None:
         self._check()
-        send, failed = self._producer.send, self._fail
-        keys, headers = messages.keys, messages.headers
         try:
-            for row, value in enumerate(messages.values):
-                send(
-                    topic,
-                    value,
-                    None if keys is None else keys[row],
-                    None if headers is None else [(name, text or b"") for name, text in headers[row]],
-                    number,
-                ).add_errback(failed)
+            if number is None or not self._batches.put(topic, number, messages):
+                self._send_each(topic, messages, number)
         except errors.KafkaError as error:
             raise self._translated(f"writing to {topic}", error) from error
         self._under_way += sum(map(len, messages.values))
         if self._under_way > UNDER_WAY:
             self.flush()
+
+    def _send_each(self, topic: str, messages: Messages, number: int | None) -> None:
+        send, failed = self._producer.send, self._fail
+        keys, headers = messages.keys, messages.headers
+        for row, value in enumerate(messages.values):
+            key = None if keys is None else keys[row]
+            # this client has no headers without a value
+            header = None if headers is None else [(name, text or b"") for name, text in headers[row]]
+            send(topic, value, key, header, number).add_errback(failed)
 
     def _fail(self, error: BaseException) -> None:
         if self._failed is None:
@@ -396,13 +417,16 @@ class KafkaPythonWriter(Writer):
             raise self._translated("writing", self._failed)
 
     def _translated(self, what: str, failed: BaseException) -> Exception:
-        manager = getattr(self._producer, "_transaction_manager", None)
-        cause = getattr(manager, "last_error", None) or failed  # the client wraps it in words
+        cause = self._state.last_error or failed  # the client wraps it in words
+        if isinstance(cause, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
+            return SinkError(
+                f"{what}: {cause}; the topic takes less at once: lower batch_size, or raise its max.message.bytes"
+            )
         return (FencedError if isinstance(cause, _GONE) else SinkError)(f"{what}: {cause}")
 
     def flush(self) -> None:
         try:
-            self._producer.flush(timeout=max(self._timeout, ANSWER))
+            self._producer.flush(timeout=5 + self._producer.config["delivery_timeout_ms"] / 1000)
         except errors.KafkaError as failed:
             raise self._translated("flushing", failed) from failed
         self._under_way = 0
@@ -415,18 +439,24 @@ class KafkaPythonWriter(Writer):
         except errors.KafkaError as failed:
             raise self._translated("beginning a transaction", failed) from failed
 
-    def commit(self, offsets: Offsets | None) -> None:
+    def send_offsets(self, offsets: Offsets) -> None:
+        limit = max(self._timeout, ANSWER)
+
+        def send() -> None:
+            self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group)
+
+        try:
+            if not _within(limit, send):
+                raise SinkError(f"sending offsets to the transaction: no answer in {limit:g} s")
+        except errors.KafkaError as failed:
+            raise self._translated("sending offsets to the transaction", failed) from failed
+
+    def commit(self) -> None:
         # Everything must be acknowledged before the end is asked for: if a record failed in a way that makes this
         # client take a new epoch while it commits, it reports a commit that never was.
         self.flush()
         limit = max(self._timeout, ANSWER)
         try:
-            if offsets is not None:
-                sent = _within(
-                    limit, lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group)
-                )
-                if not sent:
-                    raise SinkError(f"sending offsets to the transaction: no answer in {limit:g} s")
             if not _within(limit, self._producer.commit_transaction):
                 raise UncertainError(f"committing the transaction: no answer in {limit:g} s")
         except errors.KafkaError as failed:
@@ -443,8 +473,10 @@ class KafkaPythonWriter(Writer):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            with suppress(errors.KafkaError):
+            with suppress(errors.KafkaError):  # of records under way; it would even go on sending them
                 self._producer.close(timeout=0)
+            self._producer._sender.force_close()
+            self._producer._sender.join(5.0)
 
 
 def _within(seconds: float, action: Callable[[], Any]) -> bool:
@@ -466,16 +498,48 @@ def _within(seconds: float, action: Callable[[], Any]) -> bool:
 
 
 def _made(kind: Callable[..., Any], config: dict[str, Any], unreachable: type[Exception], bootstrap: str) -> Any:
+    """A consumer or a producer that has found a broker; one that has not leaves no thread and no socket behind."""
     if not {"proxy_url", "socks5_proxy"} & set(config):
         _knock(config["bootstrap_servers"], unreachable)
-    try:
-        return kind(**config)
-    except errors.KafkaConfigurationError as failed:
-        raise OptionError(f"options: {failed}; the names are kafka-python's, such as security_protocol") from failed
-    except (TypeError, ValueError, AssertionError) as failed:
-        raise OptionError(f"options: {failed}") from failed
-    except errors.KafkaError as failed:
-        raise unreachable(f"no Kafka broker answers at {bootstrap}: {failed}") from failed
+    networks: list[Any] = []
+
+    def network(**options: Any) -> Any:
+        networks.append(KafkaNetClient(**options))
+        return networks[-1]
+
+    with _Ear() as ear:
+        try:
+            return kind(**{"kafka_client": network, **config})
+        except errors.KafkaConfigurationError as failed:
+            raise OptionError(f"options: {failed}; the names are kafka-python's, such as security_protocol") from failed
+        except (TypeError, ValueError, AssertionError) as failed:
+            raise OptionError(f"options: {failed}") from failed
+        except errors.KafkaError as failed:
+            for made in networks:
+                made.close()
+            more = f" ({ear.last})" if ear.last else ""
+            if "SASL" in config.get("security_protocol", ""):
+                more += "; if a connection was lost: that is how brokers answer a failed authentication"
+            raise unreachable(f"no Kafka broker answers at {bootstrap}: {failed}{more}") from failed
+
+
+class _Ear(logging.Handler):
+    """Hears the client's own log, the one place where it says why a broker does not answer; a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.endswith(".manager") or "Bootstrap" not in record.getMessage():  # which says less
+            self.last = record.getMessage()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("kafka").addHandler(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        logging.getLogger("kafka").removeHandler(self)
 
 
 def _knock(addresses: list[str], unreachable: type[Exception]) -> None:

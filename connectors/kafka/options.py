@@ -11,6 +11,7 @@ _NAME = "it is made of the pipeline's and the worker's name"
 _IDEMPOTENT = "it is always on: without it a retry may write a record twice"
 _ALL = "it is always all: a record that only the leader has can be lost"
 _WATCHED = "streamlearn counts by it"
+_LOG = "the client reports to the worker's log"
 
 READER: dict[str, dict[str, str]] = {
     "confluent": {
@@ -22,6 +23,8 @@ READER: dict[str, dict[str, str]] = {
         "enable.auto.offset.store": _BY_HAND,
         "auto.offset.reset": _START,
         "enable.partition.eof": _WATCHED,
+        "error_cb": _LOG,
+        "logger": _LOG,
     },
     "kafka-python": {
         "bootstrap_servers": _BOOTSTRAP,
@@ -41,6 +44,8 @@ WRITER: dict[str, dict[str, str]] = {
         "acks": _ALL,
         "request.required.acks": _ALL,
         "delivery.report.only.error": _WATCHED,
+        "error_cb": _LOG,
+        "logger": _LOG,
     },
     "kafka-python": {
         "bootstrap_servers": _BOOTSTRAP,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,10 +133,12 @@ class KafkaSink(Sink):
         messages = output.messages(self.format)
         number = messages.number
         keep = number is not None and number < self._partitions
-        self._open.writer.send(self.topic, messages, number if keep else None)
+        with self._open.going_on() as writer:
+            writer.send(self.topic, messages, number if keep else None)
 
     def flush(self) -> None:
-        self._open.writer.flush()
+        with self._open.going_on() as writer:
+            writer.flush()
 
     def begin(self) -> None:
         self._open.begin()
@@ -175,6 +178,19 @@ class _Channel:
             raise SinkError("the producer can't go on after an error: open the sink again")
         return self._writer
 
+    @contextmanager
+    def going_on(self) -> Iterator[Writer]:
+        """The producer, watched for what ends it."""
+        writer = self.writer
+        try:
+            yield writer
+        except (UncertainError, FencedError):
+            self._broken = True
+            raise
+        except SinkError:
+            self._broken = writer.spent
+            raise
+
     def open(self, sink: KafkaSink, client: str) -> None:
         self._users.add(id(sink))
         if self._broken:
@@ -182,25 +198,22 @@ class _Channel:
         if self._writer is None:
             self._client = client
             self._writer = open_writer(client, self.writing)
-            self._broken = self._begun = False
 
     def begin(self) -> None:
-        if not self._begun:  # of several sinks the first begins
-            self.writer.begin()
-            self._begun = True
+        with self.going_on() as writer:
+            if not self._begun:  # of several sinks the first begins
+                writer.begin()
+                self._begun = True
 
     def commit(self, offsets: Offsets | None) -> None:
-        if not self._begun:  # of several sinks the first commits: all have flushed before
-            return
-        writer = self.writer
-        if offsets is not None:
-            self._fits(offsets, writer)
-        try:
-            writer.commit(offsets)
-        except (UncertainError, FencedError):
-            self._broken = True
-            raise
-        self._begun = False
+        with self.going_on() as writer:
+            if not self._begun:  # of several sinks the first commits: all have flushed before
+                return
+            if offsets is not None:
+                self._fits(offsets, writer)
+                writer.send_offsets(offsets)
+            writer.commit()
+            self._begun = False
 
     def _fits(self, offsets: Offsets, writer: Writer) -> None:
         if offsets.client != self._client:

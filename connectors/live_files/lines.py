@@ -61,7 +61,11 @@ class LinesPart(Part):
         if compression := _COMPRESSIONS.get(path.suffix.lower()):
             self._packed = pa.PythonFile(os.fdopen(os.dup(self._file), "rb"), mode="r")
             self._unpack = pa.CompressedInputStream(self._packed, compression)
-        self._skip_to(byte)
+        try:
+            self._skip_to(byte)
+        except BaseException:
+            self.close()
+            raise
 
     def _skip_to(self, byte: int) -> None:
         if self._unpack is None:
@@ -93,7 +97,7 @@ class LinesPart(Part):
             lines[0] = lines[0].removeprefix(_BOM)
         if self._returns:
             lines = [line.removesuffix(b"\r") for line in lines]
-        if b"" in lines:
+        if not all(lines):
             kept = [i for i, line in enumerate(lines) if line]
             return Piece(first + np.array(kept, np.int64), [lines[i] for i in kept])
         return Piece(np.arange(first, self.row), lines)

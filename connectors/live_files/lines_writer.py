@@ -32,7 +32,9 @@ class LinesWriter:
     state
         What `state` gave; None at the beginning.
     exact
-        Whether to sync, and to cut back to the state.
+        Whether to cut back to the state.
+    sync
+        Whether to wait for the disk at each flush.
 
     Raises
     ------
@@ -40,8 +42,8 @@ class LinesWriter:
         If the file is another's, or lacks what the state says it has.
     """
 
-    def __init__(self, path: Path, state: Any | None, *, exact: bool) -> None:
-        self.path, self._exact = path, exact
+    def __init__(self, path: Path, state: Any | None, *, exact: bool, sync: bool) -> None:
+        self.path, self._exact, self._sync = path, exact, sync
         self._buffer = bytearray()
         self._lines = 0
         self._broken: str | None = None
@@ -61,7 +63,7 @@ class LinesWriter:
                     f"taken away that may be somebody else's: move the file away, or choose another path"
                 )
             self._mend()
-            if fresh and exact:
+            if fresh and sync:
                 sync_folder(path.parent)
         except OSError as error:
             self.close()
@@ -122,10 +124,10 @@ class LinesWriter:
         self._lines += len(values)
 
     def flush(self) -> None:
-        """Have everything in the file; on the disk, if exact."""
+        """Have everything in the file, and on the disk."""
         self._check()
         self._drain()
-        if self._exact:
+        if self._sync:
             try:
                 os.fdatasync(self._file)
             except OSError as error:

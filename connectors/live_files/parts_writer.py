@@ -36,7 +36,9 @@ class PartsWriter:
     state
         What `state` gave; None at the beginning.
     exact
-        Whether to sync, and to delete the parts after the state.
+        Whether to delete the parts after the state.
+    sync
+        Whether to wait for the disk at each flush.
 
     Raises
     ------
@@ -44,8 +46,8 @@ class PartsWriter:
         If the folder has another's parts.
     """
 
-    def __init__(self, path: Path, state: Any | None, *, exact: bool) -> None:
-        self.path, self._exact = path, exact
+    def __init__(self, path: Path, state: Any | None, *, exact: bool, sync: bool) -> None:
+        self.path, self._exact, self._sync = path, exact, sync
         self._pending: list[pa.RecordBatch] = []
         self._waiting = 0
         self._writer: parquet.ParquetWriter | None = None
@@ -115,11 +117,11 @@ class PartsWriter:
             writer, self._writer = self._writer, None
             writer.close()
             unfinished = self.path / _UNFINISHED
-            if self._exact:
+            if self._sync:
                 with unfinished.open("rb") as file:
                     os.fsync(file.fileno())
             unfinished.rename(self.path / f"part-{self._number:08d}.parquet")
-            if self._exact:
+            if self._sync:
                 sync_folder(self.path)
         except (OSError, pa.ArrowException) as error:
             raise self._fail(error) from error

@@ -25,10 +25,10 @@ class FileSink(Sink):
     its own: ``predictions.jsonl`` becomes ``predictions-<shard>.jsonl``, and the parts of a Parquet folder lie in
     ``shard=<shard>/``, as Arrow's data sets name them.
 
-    Under exactly-once what is flushed is synced to the disk, and `restore` takes back what was written after the
-    state: lines are cut off, later parts deleted. Under the other guarantees nothing is taken back but a last line that
-    was torn by a crash, so that the next one doesn't stick to it. A file is locked while it is open, so that two
-    workers never write into it.
+    Under exactly-once `restore` takes back what was written after the state: lines are cut off, later parts deleted.
+    Under the other guarantees nothing is taken back but a last line that was torn by a crash, so that the next one
+    doesn't stick to it. What is flushed is on the disk, since positions are committed behind it; at-most-once doesn't
+    wait for that. A file is locked while it is open, so that two workers never write into it.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ class FileSink(Sink):
         if state is None and path.is_file() and path.stat().st_size:
             self._worker.log.warning("sink %s: %s has lines already; new ones go behind them", self.name, path)
         writer = PartsWriter if self.format == "parquet" else LinesWriter
-        self._writers[shard] = writer(path, state, exact=self._worker.guarantee == "exactly-once")
+        guarantee = self._worker.guarantee
+        self._writers[shard] = writer(path, state, exact=guarantee == "exactly-once", sync=guarantee != "at-most-once")
 
     def path_of(self, shard: str) -> Path:
         """Where the outputs of a shard are."""
@@ -96,7 +97,7 @@ class FileSink(Sink):
         self._writer_of(shard).write(output)
 
     def flush(self) -> None:
-        """Have everything in the files; under exactly-once on the disk (see `Sink.flush`)."""
+        """Have everything in the files, and on the disk (see `Sink.flush`)."""
         for writer in self._writers.values():
             writer.flush()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 
 from streamlearn.errors import PositionError, SourceError
@@ -16,6 +16,7 @@ from streamlearn.records import Records
 from .lines import BLOCK, LinesPart
 from .part import Part
 from .place import is_compressed, kind_of, place_of
+from .stamps import Stamps
 from .table import TablePart
 
 LOOK_AGAIN = 0.005
@@ -49,6 +50,9 @@ class LiveFileSource(LiveSource):
         followed.
     pattern
         Which files of a folder; by default all with one of the suffixes above.
+    time
+        The field that says when a record was written, in seconds since the epoch; latencies are measured from it, and
+        labels merged with events by it. By default records have no times.
     max_line
         Bytes of the longest line, at least 131,072. A longer one is delivered cut, and no JSON decoder accepts it.
     on_expired : "fail" or "next"
@@ -83,6 +87,7 @@ class LiveFileSource(LiveSource):
         format: str | None = None,
         follow: bool = False,
         pattern: str | None = None,
+        time: str | None = None,
         max_line: int = 1 << 24,
         on_expired: Literal["fail", "next"] = "fail",
         on_late: Literal["fail", "warn"] = "fail",
@@ -92,9 +97,11 @@ class LiveFileSource(LiveSource):
         check_choice("on_expired", on_expired, ("fail", "next"))
         check_choice("on_late", on_late, ("fail", "warn"))
         self.path, self.follow, self.pattern = path, follow, pattern
+        self.time = time
         self.max_line, self.on_expired, self.on_late = max_line, on_expired, on_late
         self._place = place_of(path, pattern)
         self._format = format
+        self._stamps = None if time is None else Stamps(time)
         self.bounded = not follow
         self.name = str(self._place)
         self.format = format or _format_of([self._place.file or self._place.pattern or ""]) or "json"
@@ -141,6 +148,7 @@ class LiveFileSource(LiveSource):
         """Take the partition."""
         self._check_partitions(partitions)
         self._ours = bool(partitions)
+        self._done = self.bounded and not self._ours
 
     def partitions(self) -> list[str]:
         """The one partition: the file's or the folder's name."""
@@ -161,7 +169,7 @@ class LiveFileSource(LiveSource):
         if self._assignment is not None and not self._ours:
             self._ours = True
             self._assignment.assigned([self._partition])
-        until = time.monotonic() + timeout
+        until = monotonic() + timeout
         while True:
             if self._sought and not self._paused and not self._done:
                 try:
@@ -170,10 +178,10 @@ class LiveFileSource(LiveSource):
                     raise SourceError(f"source {self.name}: {self._file} can't be read: {error}") from error
                 if records is not None:
                     return [records]
-            left = until - time.monotonic()
+            left = until - monotonic()
             if left <= 0 or self._done:
                 return []
-            time.sleep(min(LOOK_AGAIN, left))
+            sleep(min(LOOK_AGAIN, left))
 
     def pause(self, partitions: Sequence[str]) -> None:
         """Deliver nothing until `resume`."""
@@ -189,7 +197,7 @@ class LiveFileSource(LiveSource):
             return {}
         if self._done:
             return {self._partition: 0}
-        behind = sum(self._size(name) for name in self._names if self._file is None or name > self._file)
+        behind = sum(self._size(name) for name in self._behind(most=len(self._names)))
         if self._part is not None:
             return {self._partition: self._part.rows_left(behind)}
         return {self._partition: behind // 200}  # no row was seen yet
@@ -229,6 +237,7 @@ class LiveFileSource(LiveSource):
                     self._position(part),
                     piece.values,
                     piece.table,
+                    times=None if self._stamps is None else self._stamps.of(piece),
                 )
             self._ended[self._file or ""] = self._size(self._file or "")
             while len(self._ended) > REMEMBERED:
@@ -316,12 +325,12 @@ class LiveFileSource(LiveSource):
 
     def _list(self) -> None:
         """List the folder, and refuse rows that would never be read."""
-        started = time.monotonic()
+        started = monotonic()
         try:
             names = self._place.names()
         except OSError as error:
             raise SourceError(f"source {self.name}: can't list the files: {error}") from error
-        self._listed = time.monotonic()
+        self._listed = monotonic()
         self._listing_took = self._listed - started
         if self._file is not None:
             known = set(self._names)
@@ -336,14 +345,14 @@ class LiveFileSource(LiveSource):
 
     def _successor(self) -> str | None:
         """The file behind the current one, as far as the folder was listed lately."""
-        found = self._first_behind()
-        if found is None and time.monotonic() - self._listed >= max(LIST_AGAIN, 20 * self._listing_took):
+        if monotonic() - self._listed >= max(LIST_AGAIN, 20 * self._listing_took):
             self._list()
-            found = self._first_behind()
-        return found
+        behind = self._behind()
+        return behind[0] if behind else None
 
-    def _first_behind(self) -> str | None:
-        return next((name for name in self._names if self._file is None or name > self._file), None)
+    def _behind(self, most: int = 1) -> list[str]:
+        first = 0 if self._file is None else bisect_right(self._names, self._file)
+        return self._names[first : first + most]
 
     def _has_later(self, name: str) -> bool:
         return bool(self._names) and self._names[-1] > name

@@ -269,7 +269,7 @@ class PipelineConfig(Keys):
     """One model for each partition, which moves with it; or one for all partitions of a worker."""
     labels: LabelsConfig = LabelsConfig()
     """Where labels come from."""
-    metrics: list[str] | None = None
+    metrics: list[Annotated[str, _part("metric")]] | None = None
     """What is measured, test-then-train; by default accuracy and kappa, or mae and rmse."""
     window: int = Field(default=1000, ge=1)
     """Rows of the metrics' sliding window."""

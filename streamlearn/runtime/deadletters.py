@@ -224,8 +224,6 @@ def replay(
     """
     outcome = Outcome()
     with sink:
-        sink.open(Worker("deadletter", single=True))
-        sink.restore("deadletter", None)
         batch: list[Letter] = []
         taken: set[Identity] = set()
         for letter in letters:
@@ -251,6 +249,9 @@ def replay(
 def _send(batch: list[Letter], sink: Sink, ledger: Ledger, to: str, outcome: Outcome) -> None:
     if not batch:
         return
+    if not outcome.sent:  # not before there is something to send, so that nothing empty is made
+        sink.open(Worker("deadletter", single=True))
+        sink.restore("deadletter", None)
     start = 0
     for end in range(1, len(batch) + 1):
         if end == len(batch) or batch[end].partition != batch[start].partition:

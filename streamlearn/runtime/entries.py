@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..jsonable import plain
 from .ids import is_id
 
 NOBODY = -1
@@ -38,7 +39,7 @@ class Entries:
     def enter(self, ids: Sequence[Any]) -> np.ndarray:
         """The entries of ids, int64 [n], made where there are none; -1 for what can't be an id."""
         if not set(map(type, ids)) <= {str, int}:
-            ids = [id if is_id(id) else None for id in ids]
+            ids = [id if is_id(id) else None for id in map(plain, ids)]
         entries = np.fromiter(map(self._entries.get, ids, repeat(NOBODY)), np.int64, len(ids))
         places = [i for i in np.flatnonzero(entries == NOBODY).tolist() if ids[i] is not None]
         if places:

@@ -20,6 +20,8 @@ GROUPS = {"source": "live_sources", "sink": "sinks", "learner": "learners", "det
 
 def json_schema(config: type[BaseModel]) -> dict[str, Any]:
     """The schema of a model, with the options of every registered part, from its constructor and its docstring."""
+    from ..evaluation.metrics import METRICS
+
     schema = _linked(config.model_json_schema(by_alias=True))
     definitions = schema.setdefault("$defs", {})
     for reference, group in GROUPS.items():
@@ -27,12 +29,15 @@ def json_schema(config: type[BaseModel]) -> dict[str, Any]:
         parts = [_part(named_by, name, registry_entry) for name, registry_entry in _registered(group)]
         definitions[reference] = {"anyOf": [*parts, *(_IMPORTED if reference == "learner" else [])]}
     definitions["sink"]["anyOf"].append(_WEBHOOK)
+    definitions["metric"] = {"enum": sorted(METRICS)}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "streamlearn pipeline"}
 
 
 def _linked(schema: Any) -> Any:
-    """The models' schema with references to the parts, which pydantic would look for among its own."""
+    """The models' schema with references to the parts, and with the ways in which a file says null."""
     if isinstance(schema, dict):
+        if schema == {"type": "null"}:
+            return {"enum": [None, "none"]}
         if "part" in schema:
             return {"$ref": f"#/$defs/{schema['part']}"} | {k: v for k, v in schema.items() if k != "part"}
         return {key: _linked(value) for key, value in schema.items()}
@@ -115,7 +120,11 @@ _IMPORTED = [
     {
         "type": "object",
         "description": "A function of your own, in the place of a learner; other keys are its keyword arguments.",
-        "properties": {"type": {"const": "function"}, "call": _NAMED},
+        "properties": {
+            "type": {"const": "function"},
+            "call": _NAMED,
+            "task": {"enum": ["classification", "regression"], "default": "classification"},
+        },
         "required": ["type", "call"],
     },
     {

@@ -368,6 +368,8 @@ def _encoded(column: pa.Array) -> tuple[list[Key], np.ndarray]:
     """The distinct keys of a column, as text and in order of appearance, and for each row which one it has."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    elif pa.types.is_union(column.type):  # of texts and numbers, as decoders make it
+        column = pa.array([None if key is None else str(key) for key in column.to_pylist()], pa.string())
     try:
         text = column if pa.types.is_string(column.type) else column.cast(pa.string())
     except pa.ArrowException as error:

@@ -83,10 +83,10 @@ def learner_problems(spec: Any) -> Iterator[Problem]:
                 yield ("steps", i, *path), message
 
 
-def make_learner(spec: Any) -> Learner | Callable[..., Any]:
-    """Make a learner as the file writes it: a learner, or the user's function.
+def make_learner(spec: Any) -> Learner:
+    """Make a learner as the file writes it.
 
-    ``{type: function, call: "module:function", …}`` gives the function, the rest being its keyword arguments.
+    ``{type: function, call: "module:function", task: …, …}`` calls the function, the rest being its keyword arguments.
     ``{type: river, model: "module:name", …}`` and ``{type: sklearn, model: "module:name", …}`` give the model that the
     named class or function returns, as a learner.
 
@@ -99,8 +99,8 @@ def make_learner(spec: Any) -> Learner | Callable[..., Any]:
         return models.make_learner(spec)
     kind, params = spec["type"], {key: value for key, value in spec.items() if key != "type"}
     if kind == "function":
-        function = imported(params.pop("call"))
-        return functools.partial(function, **params) if params else function
+        function, task = imported(params.pop("call")), params.pop("task", "classification")
+        return adapters.FunctionLearner(call=functools.partial(function, **params) if params else function, task=task)
     if kind == "river":
         return adapters.from_river(_model(params))
     if kind == "sklearn":

@@ -12,6 +12,7 @@ from .. import columns
 from ..array_learner import capacity
 from ..batch import Batch
 from ..errors import InputError, SchemaError
+from ..jsonable import plain
 from ..learner import Outputs, Task
 from ..parameters import check_range
 from ..records import Rejected
@@ -395,7 +396,7 @@ class PendingLabels:
         rejected: list[Rejected] = []
         for i, (id, label) in enumerate(zip(arrivals.ids, arrivals.labels, strict=True)):
             try:
-                if type(id) is not str and not is_id(id):
+                if type(id) is not str and not is_id(plain(id)):
                     raise SchemaError(f"the id must be a text or a number, got {id!r:.80}")
                 if type(label) is not str:
                     target = self._target(label)

@@ -70,7 +70,7 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     assert lineage is not None
     if not committed:
         _refuse_without_offsets(shard, lineage)
-        return Beginning(None, {})
+        return Beginning(_first(lineage), {})
     positions = {partition: mark.position for partition, mark in committed.items()}
     named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
     own = [found for found in named if found.shard == shard.name]
@@ -100,6 +100,17 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
                 shard.name, wanted.id, checkpoint.id)  # fmt: skip
     shard.silent_until = dict(positions)
     return Beginning(checkpoint, {**positions, **shard.positions}, replayed=True)
+
+
+def _first(lineage: Lineage) -> Checkpoint | None:
+    """The checkpoint from before the first output (see `Shard.begin`), where nothing was committed yet."""
+    for id in reversed(lineage.ids()):
+        try:
+            if not lineage.summary(id).about.get("positions"):
+                return lineage.read(id)
+        except (StateError, CheckpointError):
+            continue
+    return None
 
 
 def _refuse_without_offsets(shard: Shard, lineage: Lineage) -> None:

@@ -437,6 +437,14 @@ class Shard:
         self.dirty = False
         return written
 
+    def begin(self, sinks: Mapping[str, object]) -> None:
+        """Write a checkpoint before the first output, to take outputs back to if there never is a second one.
+
+        Nothing follows from it but that: the next one is not "after" it, since it was never committed.
+        """
+        if self.lineage is not None:
+            self.lineage.write(self.content(sinks))
+
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""
         if self.lineage is not None and self.written is not None:

@@ -528,6 +528,8 @@ class Incarnation:
             shard.positions = {partition: mark.position for partition, mark in committed.items()}
         reach("on-restore")
         self._outlets.restore(name, states)
+        if not states and self._plan.guarantee == "exactly-once" and any(sink.exact for sink in self._outlets.plain):
+            shard.begin(self._outlets.states(name))  # outputs that no checkpoint knows of would be taken for others'
         self._shards[name] = shard
         return shard
 

@@ -35,7 +35,7 @@ class Broker:
     home
         The folder of a Kafka download, or any with its jars in ``libs/``.
     folder
-        Where its configuration, its log and its data go: a new folder, or the one of an earlier cluster of the same size.
+        Where its configuration, its log and its data go.
     nodes
         How many nodes; topics are replicated to three of them, or to all if there are fewer.
     config

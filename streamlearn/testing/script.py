@@ -54,7 +54,9 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Revoke:
-    """The partition is taken away in order, with time to commit, and given to ``to``, or back after ``polls``."""
+    """The partition is taken away in order, with time to commit: given to ``to``, if that is another member of the
+    group; else back after ``polls``.
+    """
 
     to: str | None = None
     polls: int = 1
@@ -62,7 +64,9 @@ class Revoke:
 
 @dataclass(frozen=True, slots=True)
 class Lose:
-    """The partition is another's already (``to``, or nobody's) when the worker hears of it; back after ``polls``."""
+    """The partition is another's already when the worker hears of it: ``to``'s, if that is another member of the group;
+    else nobody's, and back after ``polls``.
+    """
 
     to: str | None = None
     polls: int = 1

@@ -181,11 +181,11 @@ class MemorySource(LiveSource):
         group = self.broker.groups[self.topic]
         if isinstance(mark, Lose):
             group.owners.pop(partition, None)
-        if mark.to is None:
+        if mark.to in group.members and mark.to != self._life.worker:
+            group.targets[partition] = mark.to
+        else:
             group.targets.pop(partition, None)
             self._back[partition] = mark.polls
-        else:
-            group.targets[partition] = mark.to
 
     # -- the group ----------------------------------------------------------------------------------------------------
 

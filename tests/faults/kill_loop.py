@@ -124,7 +124,9 @@ class Loop:
         environment: dict[str, str] = {}
         label = kind
         if kind == "point":
-            label = self.point or f"{choose.choice(CRASH_POINTS)}:{choose.randint(1, 4)}"
+            point = choose.choice(CRASH_POINTS)
+            times = 1 if point == "on-restore" else choose.randint(1, 4)  # that one comes once in a life
+            label = self.point or f"{point}:{times}"
             environment["STREAMLEARN_CRASH_AT"] = label
         moment = choose.uniform(*self.moments)
         began = time.monotonic()

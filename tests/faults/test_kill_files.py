@@ -19,9 +19,9 @@ from .events import FIELDS, TARGET, events, inputs
 from .kill_loop import CRASH_POINTS, Loop, undisturbed
 from .launcher import Launcher
 
-KILLS = int(os.environ.get("STREAMLEARN_KILLS", "100"))
+KILLS = int(os.environ.get("STREAMLEARN_KILLS", "60"))
 SEED = int(os.environ.get("STREAMLEARN_SEED", "1"))
-ROWS = 12_000
+ROWS, FEW_ROWS = 10_000, 3_000
 LIVES = 40  # about so many lives a stream
 
 
@@ -57,23 +57,26 @@ schema: {{target: class, id: event_id, fields: {{f0: numeric, f1: numeric, f2: n
 {spec}
 sink: {{type: file, path: predictions.jsonl}}
 dead_letter: {{type: file, path: dead.jsonl}}
-checkpoint: {{dir: state, rows: 200}}
-batch: {{rows: 50}}
+checkpoint: {{dir: state, rows: 100}}
+batch: {{rows: 25}}
 guarantee: exactly-once
 """
 
 
 @pytest.fixture(scope="module")
 def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    warm = prepare(tmp_path_factory.mktemp("warm") / "tree", CASES["tree"], 0)
-    with Launcher(warm / "pipeline.yaml") as made:
+    folder = tmp_path_factory.mktemp("warm")
+    with Launcher(prepare(folder / "parent", CASES["tree"], 0, FEW_ROWS) / "pipeline.yaml") as made:
+        for name, case in CASES.items():  # once more, so that kernels are compiled before anything is timed
+            calm = prepare(folder / name, case, 0, FEW_ROWS)
+            undisturbed(made, ["run", "pipeline.yaml"], calm, calm / "state")
         yield made
 
 
-def prepare(folder: Path, case: Case, seed: int) -> Path:
+def prepare(folder: Path, case: Case, seed: int, rows: int = ROWS) -> Path:
     """A pipeline with its input, in a folder of its own."""
     folder.mkdir()
-    (folder / "events.jsonl").write_bytes(b"".join(record + b"\n" for record in events(ROWS, seed)))
+    (folder / "events.jsonl").write_bytes(b"".join(record + b"\n" for record in events(rows, seed)))
     (folder / "pipeline.yaml").write_text(PIPELINE.format(spec=case.spec))
     return folder
 
@@ -124,15 +127,12 @@ def test_exactly_once_however_often_it_is_killed(name: str, launcher: Launcher, 
         print(f"{name}, seed {loop.seed}: {loop.summary()}; undisturbed {first:.2f} of {total:.2f} s")
 
 
-@pytest.mark.parametrize("point", CRASH_POINTS)
-@pytest.mark.parametrize("times", [1, 2])
-def test_each_crash_point(point: str, times: int, launcher: Launcher, tmp_path: Path) -> None:
-    """Dying at the same point of the protocol in every life gets the work done all the same, or at once is survived."""
+@pytest.mark.parametrize("point", [*(f"{point}:1" for point in CRASH_POINTS), *(f"{p}:2" for p in CRASH_POINTS[1:])])
+def test_each_crash_point(point: str, launcher: Launcher, tmp_path: Path) -> None:
+    """Dying at the same point in life after life does no harm: the next one that lives gets the work done."""
     case = CASES["tree"]
-    folder = prepare(tmp_path / "killed", case, SEED)
-    loop = Loop(
-        launcher, ["run", "pipeline.yaml"], folder, folder / "state", SEED, (0.0, 0.0), point=f"{point}:{times}"
-    )
-    loop.run(4)
-    assert [life.status for life in loop.lives[:4]] == [-signal.SIGKILL] * 4
-    verify(folder, verifier.recompute(inputs(events(ROWS, SEED), "events.jsonl"), case.task))
+    folder = prepare(tmp_path / "killed", case, SEED, FEW_ROWS)
+    loop = Loop(launcher, ["run", "pipeline.yaml"], folder, folder / "state", SEED, (0.0, 0.0), point=point)
+    loop.run(3)
+    assert [life.status for life in loop.lives[:3]] == [-signal.SIGKILL] * 3
+    verify(folder, verifier.recompute(inputs(events(FEW_ROWS, SEED), "events.jsonl"), case.task))

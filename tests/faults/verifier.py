@@ -134,7 +134,7 @@ def _recompute_partition(partition: str, records: Sequence[Input], task: Task, t
                 x, model, predicted = waiting.pop(record.label_of)
                 learn(x, row[task.target], model, predicted)
             continue
-        x = {name: row.get(name) for name in task.fields}
+        x = {name: row.get(name) for name in schema.names}
         key = None if task.key is None or row.get(task.key) is None else str(row[task.key])
         if key not in models:
             models[key] = task.learner(Schema.from_dict(schema.to_dict()))
@@ -168,21 +168,32 @@ def read(value: bytes, task: Task) -> dict[str, Any] | None:
 
 
 def schema_of(rows: Iterable[Mapping[str, Any]], task: Task) -> Schema:
-    """The fields, with their categories and the classes in the order in which the partition's rows bring them."""
-    rows = list(rows)
+    """The partition's schema in the end: everything in the order in which its rows bring it.
 
-    def seen(name: str) -> list[Any]:
-        return list(dict.fromkeys(row[name] for row in rows if row.get(name) is not None))
-
+    A row brings the fields that have a value in it, in the order of their names.
+    """
+    fields: dict[str, None] = {}
+    seen: dict[str, dict[Any, None]] = {name: {} for name in [*task.fields, task.target]}
+    for row in rows:
+        for name in sorted(task.fields):
+            if row.get(name) is not None:
+                fields.setdefault(name)
+        for name, values in seen.items():
+            if row.get(name) is not None:
+                values.setdefault(row[name])
     return Schema.from_dict(
         {
             "fields": [
-                {"name": name, "kind": kind, "categories": seen(name) if kind == "nominal" else []}
-                for name, kind in sorted(task.fields.items())
+                {
+                    "name": name,
+                    "kind": task.fields[name],
+                    "categories": list(seen[name]) if task.fields[name] == "nominal" else [],
+                }
+                for name in fields
             ],
             "target": task.target,
             "target_kind": "nominal",
-            "classes": seen(task.target),
+            "classes": list(seen[task.target]),
             "classes_declared": False,
             "id": None,
             "event_time": None,

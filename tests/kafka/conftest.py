@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -22,7 +22,7 @@ def admin(kafka: Kafka) -> AdminClient:
 
 
 @pytest.fixture
-def make_topic(admin: AdminClient, kafka: Kafka) -> Iterator[MakeTopic]:
+def make_topic(admin: AdminClient, kafka: Kafka) -> MakeTopic:
     """Makes a topic of its own for a test."""
 
     def make(partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
@@ -31,7 +31,7 @@ def make_topic(admin: AdminClient, kafka: Kafka) -> Iterator[MakeTopic]:
             made.result(30)
         return name
 
-    yield make
+    return make
 
 
 @pytest.fixture(params=["confluent", "kafka-python"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from streamlearn.connectors.kafka import KafkaSink, KafkaSource
 
 from streamlearn.live import Guarantee, Mark, Worker
@@ -99,6 +100,17 @@ def until(done: Callable[[], bool], members: Sequence[Member] = (), seconds: flo
             member.poll()
         if not members:
             time.sleep(0.02)
+
+
+def comes_to(error: type[Exception], action: Callable[[], object], seconds: float = 20.0) -> str:
+    """What it raises at last, done again and again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            action()
+        except error as raised:
+            return str(raised)
+    pytest.fail(f"no {error.__name__} in {seconds:g} s")
 
 
 def worker(name: str = "0", guarantee: Guarantee = "at-least-once", pipeline: str = "p", **more: Any) -> Worker:

@@ -102,6 +102,11 @@ def _work(config: PipelineConfig, worker: str, *, check: bool, live: bool) -> No
         watch_supervisor(pipeline.stop)
         with stopping(pipeline.stop, "stopping: the batch is finished and committed; once more ends at once"):
             summary = pipeline.run(worker=worker, observers=observers)
+    except StreamlearnError:
+        raise
+    except Exception as error:  # of a model of the user's own, or a bug: the log has told where
+        typer.echo(f"streamlearn: {type(error).__name__}: {error}", err=True)
+        raise typer.Exit(FAILURE) from error
     finally:
         for observer in observers:
             observer.close()
