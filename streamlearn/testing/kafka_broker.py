@@ -89,8 +89,7 @@ class Broker:
         StreamlearnError
             If one stops or does not answer in time; the message has the end of its log.
         """
-        drawn = uuid.uuid4().bytes
-        cluster = urlsafe_b64encode(b"\0" + drawn[1:]).decode().rstrip("=")  # one that begins with "-" is no argument
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         for node in range(self._nodes):
             if not (self._at(node) / "server.properties").exists():
                 self._format(node, cluster)
