@@ -36,6 +36,11 @@ class Outlets:
     def plain(self) -> list[Sink]:
         return [sink for sink in self.sinks.values() if not sink.transactional]
 
+    @property
+    def exact(self) -> bool:
+        """Whether some take outputs back when they are restored."""
+        return any(sink.exact for sink in self.sinks.values())
+
     def write(self, name: str, shard: str, output: Output, *, transactional: bool = True) -> None:
         """Write to the sinks called ``name`` or ``name.<n>``; those in transactions only if asked to."""
         for key, sink in self.sinks.items():

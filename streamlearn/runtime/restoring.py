@@ -43,8 +43,8 @@ def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: st
         named = _named(shard, committed)
         if named and lineage is not None:
             _missing(shard, str(max(named)), on_missing)
-    else:
-        shard.restore(checkpoint)
+        return Beginning(None, {partition: mark.position for partition, mark in committed.items()})
+    shard.restore(checkpoint)
     positions = {partition: position_at(shard, partition, mark) for partition, mark in committed.items()}
     return Beginning(checkpoint, {**shard.left, **positions})
 
@@ -52,13 +52,13 @@ def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: st
 def position_at(shard: Shard, partition: str, mark: Mark | None) -> Any | None:
     """Where a shard goes on in a partition: where it was itself, unless another has committed the partition since.
 
-    The mark may lag behind the shard: the source is told last.
+    The mark may lag behind the shard, since the source is told last; or be ahead of it, if a later checkpoint is
+    damaged. So what the shard knows decides; if that is nothing, it was before the partition's first record.
     """
-    known = shard.left.get(partition)
-    if mark is None:
-        return known
-    owner = named_by(mark)
-    return mark.position if known is None or (owner is not None and owner.shard != shard.name) else known
+    owner = None if mark is None else named_by(mark)
+    if mark is not None and (owner is None or owner.shard != shard.name):
+        return shard.left.get(partition, mark.position) if owner is None else mark.position
+    return shard.left.get(partition)
 
 
 def _named(shard: Shard, committed: Mapping[str, Mark]) -> list[Named]:
@@ -119,9 +119,8 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
         _missing(shard, str(max(named)), on_missing)
         return Beginning(None, positions)
     proved = _proved(lineage)
-    if proved is None:  # there may be checkpoints that were prepared; they must not stand in for a later one
-        lineage.discard_after(None)
-        return Beginning(None, positions)
+    if proved is None:
+        return Beginning(_beginning(shard, lineage), positions)
     if shard.shared and committed:  # others have all that it had: its model goes on, for what it will have
         checkpoint = lineage.newest(committed=proved)
         assert checkpoint is not None
@@ -142,6 +141,20 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
         on_missing,
     )
     return Beginning(None, positions)
+
+
+def _beginning(shard: Shard, lineage: Lineage) -> Checkpoint | None:
+    """The checkpoint of a shard that had done nothing yet, if it left one.
+
+    Others that are there were prepared only, and must not stand in for a later one.
+    """
+    ids = lineage.ids()
+    first = lineage.read(ids[-1]) if ids and not lineage.summary(ids[-1]).about["positions"] else None
+    lineage.discard_after(None if first is None else first.id)
+    if first is not None:
+        shard.restore(first)
+        shard.written = None
+    return first
 
 
 def _proved(lineage: Lineage) -> CheckpointId | None:

@@ -479,6 +479,14 @@ class Shard:
         self.dirty = False
         return written
 
+    def found(self, sinks: Mapping[str, object]) -> None:
+        """Write down that nothing was done so far, and what the sinks are like: so they can be taken back to that.
+
+        It is not the checkpoint that the next one comes after: nothing was committed.
+        """
+        if self.lineage is not None:
+            self.lineage.write(self.content(sinks), note={"reason": "beginning"})
+
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""
         if self.lineage is not None and self.written is not None:

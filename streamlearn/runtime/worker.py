@@ -558,6 +558,7 @@ class Incarnation:
 
     def _restored(self, name: str, partitions: list[str], committed: dict[str, Mark]) -> Shard:
         assert self._commit is not None
+        plan = self._plan
         lineage = None if self._store is None else self._store.lineage(name, worker=self._worker._name)
         started = time.monotonic()
         number = self._source.number(partitions[0]) if self._plan.scope == "partition" else None
@@ -580,6 +581,9 @@ class Incarnation:
             shard.begin({partition: mark.position for partition, mark in committed.items()}, partitions)
         reach("on-restore")
         self._outlets.restore(name, states)
+        if lineage is not None and shard.written is None and plan.guarantee == "exactly-once" and self._outlets.exact:
+            # A crash before the first commit leaves outputs behind: the next life must know that they are ours.
+            shard.found(self._outlets.states(name))
         self._shards[name] = shard
         return shard
 
