@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from streamlearn.demo import proof
+from streamlearn.demo import proof, topics
+from streamlearn.errors import SourceError
 
 ROWS = 3000
 
@@ -42,6 +43,12 @@ def test_kafka_must_be_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     done = demo("--kafka")
     assert done.returncode == 2
     assert "KAFKA_HOME" in done.stderr
+
+
+def test_a_kafka_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "CONNECT", 0.5)
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1"):
+        topics.Topics("127.0.0.1:1").create(["events"])
 
 
 # -- the proof --------------------------------------------------------------------------------------------------------

@@ -74,11 +74,13 @@ def expected(events: Topic, labels: Topic) -> list[Item]:
     return [item for *_, item in sorted(order)]
 
 
-TIMES = st.lists(st.one_of(st.integers(0, 12).map(float), st.just(float("nan"))), max_size=20)
-STEPS = st.lists(st.tuples(st.sampled_from(["events", "labels", "take", "restart"]), st.integers(1, 6)), max_size=40)
+TIMES = st.lists(st.one_of(st.integers(0, 12).map(float), st.just(float("nan"))), min_size=5, max_size=20)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["events", "labels", "take", "restart"]), st.integers(1, 6)), min_size=10, max_size=40
+)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TIMES, st.lists(TIMES, min_size=1, max_size=2), STEPS)
 def test_the_order_does_not_depend_on_polls_or_restarts(
     event_times: list[float], label_times: list[list[float]], steps: list[tuple[str, int]]

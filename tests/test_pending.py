@@ -99,14 +99,16 @@ ROWS = st.tuples(
     st.integers(1, 3),
 )
 LABELS = st.tuples(st.just("label"), IDS, st.sampled_from([*CLASSES, "other"]))
-STREAMS = st.lists(st.one_of(ROWS, ROWS, LABELS, LABELS), max_size=60).map(events_of)
+EVENTS = st.one_of(ROWS, ROWS, LABELS, LABELS)
+STREAMS = st.one_of(st.lists(EVENTS, max_size=8), st.lists(EVENTS, min_size=30, max_size=60)).map(events_of)
+CUTS = st.lists(st.integers(0, 60), min_size=2, max_size=8)
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
         "ttl": st.sampled_from([0.5, 2.0, 5.0]),
         "default": st.sampled_from(["no", "never"]),
         "max_rows": st.integers(1, 6),
-        "max_bytes": st.integers(1, 1500),
+        "max_bytes": st.integers(700, 2200),  # for two rows to six
         "max_early": st.integers(0, 3),
         "max_done": st.integers(0, 4),
     },
@@ -142,8 +144,8 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other and type(one) is type(other))
 
 
-@settings(max_examples=300, deadline=None)
-@given(STREAMS, OPTIONS, st.lists(st.integers(0, 60), max_size=8))
+@settings(max_examples=200, deadline=None)
+@given(STREAMS, OPTIONS, CUTS)
 def test_rows_and_labels_are_taken_as_one_by_one(events: list[Event], options: dict[str, Any], cuts: list[int]) -> None:
     driver = Driver(**options)
     for part in cut(events, cuts):
@@ -159,7 +161,7 @@ def test_rows_and_labels_are_taken_as_one_by_one(events: list[Event], options: d
 
 
 @settings(max_examples=150, deadline=None)
-@given(STREAMS, OPTIONS, st.lists(st.integers(0, 60), max_size=4), st.lists(st.integers(0, 60), max_size=4))
+@given(STREAMS, OPTIONS, CUTS, CUTS)
 def test_the_state_does_not_depend_on_batches_or_restarts(
     events: list[Event], options: dict[str, Any], cuts: list[int], restarts: list[int]
 ) -> None:

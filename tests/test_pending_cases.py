@@ -127,6 +127,33 @@ def test_an_event_that_comes_again_after_its_label_is_not_learned_twice() -> Non
     assert desk.counted == {"matched": 1, "repeated": 1}
 
 
+def test_the_oldest_rows_make_room_in_bytes() -> None:
+    """A row costs 256, 8 a field, 8 a prediction, 8 a class and its id; this holds for all by what the widest costs."""
+    each = 256 + 8 + 8 + 2 * 8
+    schema = sl.Schema.of(["a", "b"], target="y", classes=["no", "yes"])
+
+    def pending(max_bytes: int) -> PendingLabels:
+        return PendingLabels(schema, task="classification", learners=["m"], max_bytes=max_bytes)
+
+    narrow, wide = schema.encode([{"a": 1.0}] * 4), schema.encode([{"a": 1.0, "b": 2.0}])
+    one, four = narrow.slice(0, 1), pending(4 * (each + 1))
+    four.take(one, ["a long id" * 9], Arrivals(["a long id" * 9], ["no"], np.array([1])))  # what is done is not counted
+    four.take(narrow, ["a", "b", "c", "d"], Arrivals.none())
+    assert four.waiting == 4
+    again = pending(4 * (each + 1))
+    again.restore(four.state())
+    for both in (four, again):
+        both.take(one, ["ee"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["c", "d", "ee"]  # one byte too many
+        both.take(one, ["f"], Arrivals(["ee"], ["no"], np.array([0])))
+        both.take(one, ["g"], Arrivals.none())
+        assert both.waiting == 4
+        both.take(wide, ["h"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["f", "g", "h"]  # each counts like the widest
+        both.take(one, ["i"], Arrivals.none())
+        assert [row["id"] for row in both.rows()] == ["g", "h", "i"]  # and still does
+
+
 def test_the_oldest_row_makes_room() -> None:
     desk = Desk(max_rows=2)
     assert desk("a", "b", "c", "a=yes", "b=yes") == ["a", "b", "c", "b=yes"]
@@ -249,6 +276,30 @@ def test_a_learner_is_measured_on_rows_that_it_predicted() -> None:
     (row,) = both.rows()
     assert row["predictions"] == {"old": "no"}
     assert (row["id"], row["version"], row["number"]) == ("a", 4, 0)
+
+
+def test_nothing_is_left_of_who_had_a_slot_before() -> None:
+    schema = sl.Schema.of(["a"], target="y", classes=["no", "yes", "maybe"])
+    batch = schema.encode(np.zeros((1, 1)))
+
+    def pending() -> PendingLabels:
+        return PendingLabels(schema, task="classification", learners=["m"])
+
+    used, fresh = pending(), pending()
+    step = used.take(batch, ["a"], Arrivals.none())
+    used.keep(step, {"m": Outputs(np.array([2]), np.array([[0.1, 0.2, 0.7]]))})
+    step = used.take(batch, ["b"], Arrivals(["a"], ["no"], np.array([0])))
+    used.keep(step, {"m": Outputs(np.array([0, 1]), np.array([[0.0, 0.0], [0.5, 0.5]]))})  # knows fewer classes
+    step = fresh.take(batch, ["b"], Arrivals.none())
+    fresh.keep(step, {"m": Outputs(np.array([1]), np.array([[0.5, 0.5]]))})
+    assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
+    fresh = pending()
+    for each, label in ((used, Arrivals(["b"], ["no"], np.array([0]))), (fresh, Arrivals.none())):
+        step = each.take(batch, ["c"], label)
+        n = len(step.batch)
+        each.keep(step, {"m": Outputs(np.zeros(n, np.int64))}, failed={"m": {n - 1}})  # c is not predicted
+        each.keep(each.take(batch, ["d"], Arrivals.none()), {"m": Outputs(np.array([1]), np.array([[0.0, 1.0]]))})
+    assert container.dumps(used.state()["predictions"][0]) == container.dumps(fresh.state()["predictions"][0])
 
 
 def test_bounds_may_be_smaller_after_a_restart() -> None:
@@ -388,7 +439,7 @@ def test_the_state_is_as_large_as_what_waits() -> None:
     desk = Desk(max_done=10)
     for start in range(0, 3000, 100):
         ids = [f"{i:06d}" for i in range(start, start + 100)]
-        desk(*ids, *[f"{id}=yes" for id in ids])
+        desk(*ids, *ids, *[f"{id}=yes" for id in ids])
     assert desk.pending.waiting == 0
     assert len(container.dumps(desk.pending.state())) < 6000
     assert desk.pending.nbytes < 100_000

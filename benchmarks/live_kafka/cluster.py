@@ -34,10 +34,10 @@ class Cluster:
         for done in self._admin.delete_topics(list(topics)).values():
             done.result(30)
 
-    def fill(self, topic: str, rows: int, seed: int = 1) -> float:
+    def fill(self, topic: str, rows: int, first: int = 0) -> float:
         """Write so many events; their mean length in bytes."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20, "batch.num.messages": 50_000})
-        events, size = Events(seed), 0
+        events, size = Events(first), 0
         for start in range(0, rows, 10_000):
             for value in events.take(min(10_000, rows - start)):
                 size += len(value)

@@ -18,13 +18,13 @@ class Events:
 
     Parameters
     ----------
-    seed
-        Of the generator.
+    first
+        The number of the first event, which is in its id; other numbers, other events.
     """
 
-    def __init__(self, seed: int = 1) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._made = 0
+    def __init__(self, first: int = 0) -> None:
+        self._rng = np.random.default_rng(first)
+        self._made = first
 
     def take(self, n: int, times: np.ndarray | None = None) -> list[bytes]:
         """The next events; ``times`` go into their ``ts``, by default the present."""

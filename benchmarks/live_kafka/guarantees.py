@@ -31,7 +31,7 @@ def guarantees(cluster: Cluster, client: str, rows: int, repeat: int, intervals:
         return f"{result[what] / result['rows'] / (base[what] / base['rows']) - 1:+.1%}"
 
     table(
-        ["guarantee", "every", "commits", "rows/s", "µs CPU/row", "CPU", "wall", "mean commit", "longest"],
+        ["guarantee", "every", "commits", "rows/s", "µs CPU/row", "CPU", "wall", "in commits", "mean", "longest"],
         [
             [
                 guarantee,
@@ -41,6 +41,7 @@ def guarantees(cluster: Cluster, client: str, rows: int, repeat: int, intervals:
                 f"{1e6 * result['cpu'] / result['rows']:.2f}",
                 cost(result, "cpu"),
                 cost(result, "wall"),
+                f"{result['parts']['commit'] / result['wall']:.1%}",
                 f"{1000 * result['parts']['commit'] / result['commits']:.0f} ms",
                 f"{1000 * result['longest_commit']:.0f} ms",
             ]

@@ -24,7 +24,7 @@ def main() -> None:
     producer = Producer(
         {"bootstrap.servers": spec["bootstrap"], "linger.ms": 0, "queue.buffering.max.messages": 2_000_000}
     )
-    events = Events(seed=spec.get("seed", 1))
+    events = Events()
     events.take(1000)
     producer.list_topics(spec["topic"], timeout=30)
     began, sent, latest = time.time(), 0, 0.0

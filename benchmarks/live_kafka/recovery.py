@@ -58,14 +58,14 @@ def _run(cluster: Cluster, client: str, megabytes: float, repeat: int) -> dict[s
             worker.start()
             while size < megabytes * 1e6:
                 more = 1000 if not rows else max(1000, int(rows * (megabytes * 1e6 / size - 1)))
-                cluster.fill(topic, more, seed=rows)
+                cluster.fill(topic, more, first=rows)
                 rows += more
                 worker.wait(lambda found, rows=rows: found.rows >= rows)
                 size = sum(path.stat().st_size for path in _newest(worker))
             seconds = []
             for _ in range(repeat):
                 worker.kill()
-                cluster.fill(topic, 1000, seed=rows)
+                cluster.fill(topic, 1000, first=rows)
                 began = time.monotonic()
                 worker.start()
                 worker.wait(lambda found, rows=rows: found.rows > rows, every=0.005)

@@ -19,6 +19,10 @@ from .events import FIELDS, TARGET, Events
 
 BATCH = 1000
 GROUP = "bench"
+PREDICTION = (
+    b'{"prediction_id":"bench-abcdef-events-0-123456","id":"e-000123456","event_time":1795667812.325123,"prediction":"up",'
+    b'"probabilities":{"down":0.3141592653589793,"up":0.6858407346410207},"model_version":"champion/1"}'
+)
 
 
 class Clock:
@@ -124,22 +128,41 @@ def consume_orjson(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def consume_decode(spec: dict[str, Any]) -> dict[str, Any]:
-    """Consume, and decode into a matrix by our format: the ceiling of what a pipeline can do."""
+    """Consume, and decode into a matrix by our format."""
+    return _decoding(spec, lambda values: None)
+
+
+def consume_decode_write(spec: dict[str, Any]) -> dict[str, Any]:
+    """Consume, decode, and write as many records as came, of the size of a prediction: a pipeline that does nothing."""
+    send, flush = SENDERS[spec["client"]](spec)
+
+    def write(values: list[bytes]) -> None:
+        for _ in values:
+            send(PREDICTION)
+
+    return _decoding(spec, write, flush)
+
+
+def _decoding(
+    spec: dict[str, Any], use: Callable[[list[bytes]], None], finish: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
     from streamlearn.connectors.formats import JsonFormat
 
     from streamlearn.format import Roles
     from streamlearn.records import Records
 
     format, roles = JsonFormat(), Roles(target=TARGET, id="event_id", event_time="ts")
-    first = Events().take(BATCH)
-    schema = format.infer(Records("t-0", "t-0", np.arange(BATCH), BATCH, first), roles)
-    format.decode(Records("t-0", "t-0", np.arange(BATCH), BATCH, first), schema, roles)
+    first = Records("t-0", "t-0", np.arange(BATCH), BATCH, Events().take(BATCH))
+    schema = format.infer(first, roles)
+    format.decode(first, schema, roles)
     clock, rows = Clock(), 0
     for values in BATCHES[spec["client"]](spec):
         offsets = np.arange(rows, rows + len(values))
         rows += len(values)
         decoded = format.decode(Records("t-0", "t-0", offsets, rows, values), schema, roles)
         assert len(decoded.rows) == len(values)
+        use(values)
+    finish()
     return {"rows": rows, **clock.read()}
 
 
@@ -215,7 +238,7 @@ def ours(spec: dict[str, Any]) -> dict[str, Any]:
             self.commits.append(done.seconds)
             self.found = self.clock.read()
 
-    warm_up()
+    warm_up(spec)
     watch = Watch()
     with tempfile.TemporaryDirectory() as state:
         pipeline = sl.Pipeline(**pipeline_settings(spec, state), stop={"rows": spec["rows"]})
@@ -231,26 +254,19 @@ def ours(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def warm_up() -> None:
-    """Compile and import what a pipeline needs, over a stream in memory."""
+def warm_up(spec: dict[str, Any]) -> None:
+    """Compile and import all that the pipeline needs, by a short one over the same topics."""
     import streamlearn as sl
-    from streamlearn.testing import MemoryBroker, MemorySink, MemorySource
 
-    broker = MemoryBroker({"events": [Events().take(2 * BATCH)]})
     with tempfile.TemporaryDirectory() as state:
-        sl.Pipeline(
-            name="warm",
-            source=MemorySource(broker, "events"),
-            schema={"target": TARGET, "id": "event_id", "event_time": "ts"},
-            learner={"type": "hoeffding_tree_classifier"},
-            sink=MemorySink(broker, "predictions"),
-            checkpoint={"dir": state},
-        ).run()
+        settings = pipeline_settings({**spec, "name": "warm"}, state)
+        sl.Pipeline(**settings, stop={"rows": 2 * BATCH}).run()
 
 
 SUBJECTS = {
-    f.__name__: f for f in (consume, consume_decode, consume_json, consume_orjson, river_loop, ours)
-}  # fmt: skip
+    subject.__name__: subject
+    for subject in (consume, consume_decode, consume_decode_write, consume_json, consume_orjson, river_loop, ours)
+}
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])

@@ -9,7 +9,8 @@ from .running import best, measure, table
 
 WHAT = {
     "consume": "consume",
-    "consume_decode": "consume, decode (the ceiling)",
+    "consume_decode": "consume, decode",
+    "consume_decode_write": "consume, decode, write",
     "consume_orjson": "consume, orjson",
     "consume_json": "consume, json",
     "ours": "streamlearn, topic to topic",
@@ -52,9 +53,9 @@ def show(client: str, found: dict[str, dict[str, Any]]) -> None:
     def per_wall(subject: str) -> float:
         return float(found[subject]["rows"] / found[subject]["wall"])
 
-    ceiling = per_cpu("consume_decode")
+    bare = per_cpu("consume_decode")
     table(
-        [client, "rows", "rows/s", "rows/CPU s", "µs CPU/row", "of the ceiling"],
+        [client, "rows", "rows/s", "rows/CPU s", "µs CPU/row", "of consume, decode"],
         [
             [
                 WHAT[subject],
@@ -62,7 +63,7 @@ def show(client: str, found: dict[str, dict[str, Any]]) -> None:
                 f"{per_wall(subject):,.0f}",
                 f"{per_cpu(subject):,.0f}",
                 f"{1e6 / per_cpu(subject):.2f}",
-                f"{per_cpu(subject) / ceiling:.0%}",
+                f"{per_cpu(subject) / bare:.0%}",
             ]
             for subject, result in found.items()
         ],
@@ -71,6 +72,8 @@ def show(client: str, found: dict[str, dict[str, Any]]) -> None:
     parts = {name: 1e6 * seconds / ours["rows"] for name, seconds in ours["parts"].items()}
     rest = 1e6 * ours["wall"] / ours["rows"] - sum(parts.values())
     print("  streamlearn's µs a row: " + ", ".join(f"{k} {v:.2f}" for k, v in parts.items()) + f", the rest {rest:.2f}")
-    by_wall = per_wall("ours") / per_wall("consume_decode")
-    print(f"  {per_cpu('ours') / ceiling:.0%} of the ceiling (aim: 60 %); {by_wall:.0%} by wall time")
+    print(
+        f"  {per_cpu('ours') / bare:.0%} of consume and decode (aim: 60 %), where a pipeline that only writes as much "
+        f"reaches {per_cpu('consume_decode_write') / bare:.0%}"
+    )
     print(f"  {per_cpu('ours') / per_cpu('river_loop'):.1f} times River's loop (aim: 10)\n", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
@@ -54,6 +55,11 @@ class Run:
     keys: Sequence[bytes | None]
     headers: Sequence[Sequence[Header]]
     times: list[int]
+
+    def since(self, offset: int) -> Run:
+        """Without the records before an offset."""
+        i = bisect_left(self.offsets, offset)
+        return Run(self.part, self.offsets[i:], self.values[i:], self.keys[i:], self.headers[i:], self.times[i:])
 
 
 class Column(Sequence[T]):

@@ -190,6 +190,7 @@ class ConfluentReader(Reader):
             consumer.incremental_unassign(given)
         else:
             consumer.unassign()
+        self._moved |= set(parts)
         for part in parts:
             self._active.discard(part)
             self._known.pop(part, None)
@@ -225,15 +226,27 @@ class ConfluentReader(Reader):
         if not messages:
             return []
         good = [m for m in messages if m.error() is None]
-        runs = [self._run(part, ms) for part, ms in _by_partition(good) if part not in moved]
+        runs = [self._run(part, ms) for part, ms in self._by_partition(good, moved) if part not in moved]
         if len(good) < len(messages):
             for message in messages:
                 if message.error() is not None:
                     self._event(message)
-        for part in moved & self._active & {Part(m.topic(), m.partition()) for m in good}:
+        if moved:
             # taken and given again while these were on their way: they may be of either time, so read them anew
-            self.start(part, self._known[part][0])
+            for part in moved & self._active & {Part(m.topic(), m.partition()) for m in good}:
+                self.start(part, self._known[part][0])
         return runs
+
+    def _by_partition(self, messages: list[Any], moved: set[Part]) -> list[tuple[Part, list[Any]]]:
+        """Messages by partition, each partition's in their order, partitions in theirs."""
+        if not messages:
+            return []
+        if len(self._active) == 1 and not moved:
+            return [(next(iter(self._active)), messages)]
+        found: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        for message in messages:
+            found[message.topic(), message.partition()].append(message)
+        return [(Part(*part), found[part]) for part in sorted(found)]
 
     def _run(self, part: Part, messages: list[Any]) -> Run:
         offsets = [m.offset() for m in messages]
@@ -575,21 +588,6 @@ def _unreachable(bootstrap: str, failed: KafkaException, heard: _Log) -> str:
 
 def _offsets(marks: Mapping[Part, Mark]) -> list[TopicPartition]:
     return [TopicPartition(part.topic, part.number, mark.position, mark.note) for part, mark in marks.items()]
-
-
-def _by_partition(messages: list[Any]) -> list[tuple[Part, list[Any]]]:
-    """Messages by partition, each partition's in their order, partitions in theirs."""
-    if not messages:
-        return []
-    first = messages[0]
-    numbers = [m.partition() for m in messages]
-    topic = first.topic()
-    if numbers.count(numbers[0]) == len(numbers) and all(m.topic() == topic for m in messages):
-        return [(Part(topic, numbers[0]), messages)]
-    found: dict[Part, list[Any]] = defaultdict(list)
-    for m in messages:
-        found[Part(m.topic(), m.partition())].append(m)
-    return sorted(found.items(), key=lambda item: item[0])
 
 
 def _chained(ours: Callable[[Any], None], theirs: Callable[[Any], None] | None) -> Callable[[Any], None]:

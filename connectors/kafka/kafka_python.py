@@ -73,7 +73,7 @@ class KafkaPythonReader(Reader):
         }
         self._ends: dict[Part, int] = {}
         self._active: dict[Part, int] = {}
-        self._looked = 0.0
+        self._look_again = 0.0
         self._courier: _Courier | None = None
         self._closed = False
         quicken()
@@ -165,11 +165,13 @@ class KafkaPythonReader(Reader):
                 self._active[part] = max(self._active[part], self._consumer.position(tp, timeout_ms=0) or 0)
                 if (self._consumer.highwater(tp) or 0) > self._active[part]:
                     behind.append(tp)
-        if behind and time.monotonic() - self._looked > 0.5:
-            self._looked = time.monotonic()
-            with suppress(errors.KafkaError):  # known less well for a while
-                for tp, end in self._consumer.end_offsets(behind, timeout_ms=1000).items():
+        if behind and time.monotonic() > self._look_again:
+            self._look_again = time.monotonic() + 0.5
+            try:
+                for tp, end in self._consumer.end_offsets(behind, timeout_ms=500).items():
                     self._ends[Part(*tp)] = end
+            except errors.KafkaError:  # no broker answers: ask no more for a while, since the caller waits
+                self._look_again = time.monotonic() + 5.0
 
     def known(self, part: Part) -> tuple[int, int]:
         reached = self._active.get(part, 0)
@@ -248,6 +250,7 @@ class _Courier:
         self._consumer = consumer
         self._asked: SimpleQueue[tuple[float, int] | None] = SimpleQueue()
         self._told: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+        self._waiting = False
         self._closed = False
         threading.Thread(target=self._serve, name="streamlearn-kafka-poll", daemon=True).start()
 
@@ -260,10 +263,13 @@ class _Courier:
                 self._told.put(("error", failed))
 
     def poll(self, timeout: float, max_rows: int) -> dict[Any, list[Any]]:
-        self._asked.put((timeout, max_rows))
+        if not self._waiting:  # else a signal ended the last call: its answer is still to come
+            self._asked.put((timeout, max_rows))
+            self._waiting = True
         failed: BaseException | None = None
         while True:
             kind, told = self._told.get()
+            self._waiting = kind == "call"
             if kind == "call":
                 action, done = told
                 try:

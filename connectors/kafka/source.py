@@ -263,8 +263,10 @@ class KafkaSource(LiveSource):
 
     def _records(self, run: Run) -> Records | None:
         position = self._positions.get(run.part)
-        if position is None:  # taken away meanwhile, or not sought yet
+        if position is None or run.offsets[-1] < position:  # taken away meanwhile, or of before the last seek
             return None
+        if run.offsets[0] < position:
+            run = run.since(position)
         offsets = np.array(run.offsets, np.int64)
         times = np.array(run.times, np.float64)
         times[times < 0] = np.nan

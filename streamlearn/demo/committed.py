@@ -52,8 +52,8 @@ class Committed:
         return sum(about["rows"] for about in self.shards.values())
 
     def accuracy(self, shard: str) -> float:
-        """The champion's, test-then-train, since the beginning."""
-        return float(self.shards[shard]["learners"]["champion"]["metrics"]["accuracy"] or 0.0)
+        """The champion's, test-then-train, since the beginning; 0 before the first event."""
+        return float(self.shards[shard]["learners"]["champion"]["metrics"].get("accuracy") or 0.0)
 
     @property
     def mean_accuracy(self) -> float:

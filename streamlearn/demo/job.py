@@ -180,9 +180,8 @@ class Job:
             enough = found.rows >= rows and worker.process.pid in found.owners
             if rows and not self.terminal and (now - told >= TELL_EVERY or enough):
                 told = now
-                self.say(
-                    f"  {now - began:5.1f} s {found.rows:>9,} events committed, accuracy {found.mean_accuracy:.1%}"
-                )
+                accuracy = f", accuracy {found.mean_accuracy:.1%}" if found.rows else ""
+                self.say(f"  {now - began:5.1f} s {found.rows:>9,} events committed{accuracy}")
             if enough:
                 return
             for child in (worker, *others):

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import SourceError
+
+if TYPE_CHECKING:
+    from kafka.admin import KafkaAdminClient
+
+CONNECT = 10.0  # seconds
 
 
 class Topics:
@@ -21,16 +30,19 @@ class Topics:
         self._servers = bootstrap.split(",")
 
     def create(self, names: Sequence[str]) -> None:
-        """Make them."""
-        from kafka.admin import KafkaAdminClient, NewTopic
+        """Make them.
 
-        admin = KafkaAdminClient(bootstrap_servers=self._servers)
-        try:
+        Raises
+        ------
+        SourceError
+            If no broker answers, or it refuses.
+        """
+        from kafka.admin import NewTopic
+
+        with self._admin() as admin:
             admin.create_topics(
                 [NewTopic(name, num_partitions=self.PARTITIONS, replication_factor=-1) for name in names]
             )
-        finally:
-            admin.close()
 
     def dump(self, topic: str, number: int, path: Path) -> None:
         """Write the committed records of a partition into a file, a line each."""
@@ -53,10 +65,19 @@ class Topics:
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove them."""
-        from kafka.admin import KafkaAdminClient
-
-        admin = KafkaAdminClient(bootstrap_servers=self._servers)
-        try:
+        with self._admin() as admin:
             admin.delete_topics(list(names))
-        finally:
-            admin.close()
+
+    @contextmanager
+    def _admin(self) -> Iterator[KafkaAdminClient]:
+        from kafka.admin import KafkaAdminClient
+        from kafka.errors import KafkaError
+
+        try:
+            admin = KafkaAdminClient(bootstrap_servers=self._servers, bootstrap_timeout_ms=int(1000 * CONNECT))
+            try:
+                yield admin
+            finally:
+                admin.close()
+        except KafkaError as error:
+            raise SourceError(f"Kafka at {','.join(self._servers)}: {error}") from error

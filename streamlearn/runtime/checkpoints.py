@@ -434,8 +434,8 @@ class Lineage:
                 return self._remove(id for id in ids if id < counted[-1] and id not in named)
         return []
 
-    def discard_after(self, committed: CheckpointId) -> list[CheckpointId]:
-        """Remove what was prepared after the committed checkpoint and not committed; returns which.
+    def discard_after(self, committed: CheckpointId | None) -> list[CheckpointId]:
+        """Remove what was prepared after the committed checkpoint (None: where there is none) and not committed.
 
         Do so before the first `write` of an epoch: once a later checkpoint is committed, nothing tells any more that
         these were not, and if that one is damaged, they must not stand in for it.
@@ -448,6 +448,8 @@ class Lineage:
             If neither the committed one nor one before it is there, or the disk refuses.
         """
         self._check_owner(self._owned())
+        if committed is None:
+            return self._remove(self.ids())
         if min(self.ids(), default=committed) > committed:
             raise CheckpointError(f"shard {self.shard!r} has no checkpoint up to {committed}: nothing was removed")
         return self._remove(self._prepared(committed))  # safe with the next `write`, which syncs the folder

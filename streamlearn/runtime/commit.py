@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import CheckpointError, OptionError, StateError
 from ..live import LiveSource, Mark
 from ..sink import Output, Sink
 from .checkpoints import Written
@@ -35,6 +35,11 @@ class Outlets:
     @property
     def plain(self) -> list[Sink]:
         return [sink for sink in self.sinks.values() if not sink.transactional]
+
+    @property
+    def exact(self) -> bool:
+        """Whether some take outputs back when they are restored."""
+        return any(sink.exact for sink in self.sinks.values())
 
     def write(self, name: str, shard: str, output: Output, *, transactional: bool = True) -> None:
         """Write to the sinks called ``name`` or ``name.<n>``; those in transactions only if asked to."""
@@ -191,7 +196,12 @@ class Ahead(Commit):
     def committed(self, partitions: Sequence[str]) -> dict[str, Mark]:
         told = self._source.committed(partitions)
         if self._memory is not None and self._memory.exists():
-            self._positions = json.loads(self._memory.read_text(encoding="utf-8"))
+            try:
+                self._positions = dict(json.loads(self._memory.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise StateError(
+                    f"{self._memory} can't be read ({error}): remove it to go on from the last checkpoint"
+                ) from None
         return {p: Mark(self._positions[p]) for p in partitions if p in self._positions} | told
 
     def before(self, marks: Mapping[str, Mark]) -> None:
@@ -200,8 +210,11 @@ class Ahead(Commit):
         if self._memory is not None:
             self._positions |= {partition: mark.position for partition, mark in marks.items()}
             draft = self._memory.with_suffix(".new")
-            draft.write_text(json.dumps(self._positions), encoding="utf-8")
-            draft.replace(self._memory)
+            try:
+                draft.write_text(json.dumps(self._positions), encoding="utf-8")
+                draft.replace(self._memory)
+            except OSError as error:
+                raise CheckpointError(f"positions can't be kept in {self._memory}: {error.strerror}") from error
 
     def begin(self, shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
         return begin_ahead(shard, committed, on_missing=on_missing)
@@ -223,7 +236,8 @@ def commit_for(plan: Plan, source: LiveSource, outlets: Outlets, worker: str) ->
         If no order does.
     """
     if plan.guarantee == "at-most-once":
-        return Ahead(source, outlets, None if plan.directory is None else plan.directory / f"ahead-{worker}.json")
+        memory = None if plan.directory is None or source.grouped else plan.directory / f"ahead-{worker}.json"
+        return Ahead(source, outlets, memory)
     if plan.guarantee == "at-least-once":
         return Flushed(source, outlets)
     loose = [name for name, sink in outlets.sinks.items() if not (sink.transactional or sink.exact)]

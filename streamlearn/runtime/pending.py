@@ -511,7 +511,7 @@ class PendingLabels:
         s.status[until : len(ids)] = saved.done["status"]
         s.since[:waits], s.since[waits:until] = saved.waiting["since"], saved.early["since"]
         s.target[waits:until] = saved.early["target"]
-        s.slot[:waits], s.number[:waits] = np.arange(waits), saved.waiting["number"]
+        s.slot[:waits], s.number[:waits], s.new[:waits] = np.arange(waits), saved.waiting["number"], -1
         s.numbers[kernels.FREE_SLOTS] -= waits  # the first slots were to be given out first
         for which, first, last in ((WAITING, 0, waits), (EARLY, waits, until), (DONE, until, len(ids))):
             kernels.put_in_order(s, which, np.arange(first, last))

@@ -120,13 +120,13 @@ class StoreArrays(NamedTuple):
     def with_entries(self, entries: int) -> StoreArrays:
         """The same with room for so many entries."""
         names = ("status", "older", "newer", "since", "target", "size", "slot")
-        return self._replace(**{name: resized(getattr(self, name), entries, 0) for name in names})
+        return self._replace(**{name: resized(getattr(self, name), entries) for name in names})
 
     def with_slots(self, slots: int) -> StoreArrays:
         """The same with room for so many waiting rows; the new slots are given out in rising order."""
         old, free = len(self.new), int(self.numbers[FREE_SLOTS])
         larger = self._replace(
-            new=resized(self.new, slots, -1), number=resized(self.number, slots, 0), free=resized(self.free, slots, 0)
+            new=resized(self.new, slots), number=resized(self.number, slots), free=resized(self.free, slots)
         )
         larger.free[free : free + slots - old] = np.arange(slots - 1, old - 1, -1)
         larger.numbers[FREE_SLOTS] += slots - old

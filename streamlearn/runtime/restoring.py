@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import CheckpointError, StateError, VersionError
 from ..live import Mark
-from .checkpoints import Checkpoint, Lineage
-from .notes import named_by
+from .checkpoints import Checkpoint, CheckpointId, Lineage
+from .notes import Named, named_by
 from .shard import Shard
 
 log = logging.getLogger("streamlearn")
@@ -25,7 +25,7 @@ class Beginning:
     checkpoint
         What was restored; None if the shard begins afresh.
     positions
-        Where each partition goes on; None where the source's options say.
+        Where each partition goes on that was ever processed; others begin where the source's options say.
     replayed
         Whether records are processed again whose outputs are committed already.
     """
@@ -40,17 +40,31 @@ def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: st
     lineage = shard.lineage
     checkpoint = None if lineage is None else lineage.newest()
     if checkpoint is None:
-        named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
+        named = _named(shard, committed)
         if named and lineage is not None:
             _missing(shard, str(max(named)), on_missing)
         return Beginning(None, {partition: mark.position for partition, mark in committed.items()})
     shard.restore(checkpoint)
-    positions = dict(shard.positions)
-    for partition, mark in committed.items():
-        owner = named_by(mark)
-        if partition not in positions or (owner is not None and owner.shard != shard.name):
-            positions[partition] = mark.position  # another worker had it meanwhile (where workers share models)
-    return Beginning(checkpoint, positions)
+    positions = {partition: position_at(shard, partition, mark) for partition, mark in committed.items()}
+    return Beginning(checkpoint, {**shard.left, **positions})
+
+
+def position_at(shard: Shard, partition: str, mark: Mark | None) -> Any | None:
+    """Where a shard goes on in a partition: where it was itself, unless another has committed the partition since.
+
+    The mark may lag behind the shard, since the source is told last; or be ahead of it, if a later checkpoint is
+    damaged. So what the shard knows decides; if that is nothing, it was before the partition's first record.
+    """
+    owner = None if mark is None else named_by(mark)
+    if mark is not None and (owner is None or owner.shard != shard.name):
+        return shard.left.get(partition, mark.position) if owner is None else mark.position
+    return shard.left.get(partition)
+
+
+def _named(shard: Shard, committed: Mapping[str, Mark]) -> list[Named]:
+    """The checkpoints that committed offsets name, but for those of other workers, whose models are none of ours."""
+    named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
+    return [found for found in named if found.shard == shard.name or not shard.shared]
 
 
 def begin_ahead(shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
@@ -68,17 +82,11 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     """
     lineage = shard.lineage
     assert lineage is not None
-    if not committed:
-        _refuse_without_offsets(shard, lineage)
-        return Beginning(_first(lineage), {})
     positions = {partition: mark.position for partition, mark in committed.items()}
-    named = [found for mark in committed.values() if (found := named_by(mark)) is not None]
-    own = [found for found in named if found.shard == shard.name]
+    own = {p: named for p, mark in committed.items() if (named := named_by(mark)) and named.shard == shard.name}
     if not own:
-        if named:
-            _missing(shard, str(max(named)), on_missing)
-        return Beginning(None, positions)
-    wanted = max(own)
+        return _begin_unnamed(shard, lineage, committed, on_missing)
+    wanted = max(own.values())
     try:
         checkpoint = lineage.newest(committed=wanted.id)
     except VersionError:
@@ -94,41 +102,72 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     lineage.discard_after(checkpoint.id)  # prepared, and never committed
     if checkpoint.id == wanted.id:
         return Beginning(checkpoint, positions)
+    back = {partition: position for partition, position in shard.left.items() if partition in own}
     if checkpoint.is_rollback:
-        return Beginning(checkpoint, {**positions, **shard.positions})
+        return Beginning(checkpoint, {**positions, **back})
     log.warning("%s: checkpoint %s is damaged or gone: %s is restored, and what followed it is replayed",
                 shard.name, wanted.id, checkpoint.id)  # fmt: skip
-    shard.silent_until = dict(positions)
-    return Beginning(checkpoint, {**positions, **shard.positions}, replayed=True)
+    shard.silent_until = {partition: positions[partition] for partition in back}
+    return Beginning(checkpoint, {**positions, **back}, replayed=True)
 
 
-def _first(lineage: Lineage) -> Checkpoint | None:
-    """The checkpoint from before the first output (see `Shard.begin`), where nothing was committed yet."""
-    for id in reversed(lineage.ids()):
-        try:
-            if not lineage.summary(id).about.get("positions"):
-                return lineage.read(id)
-        except (StateError, CheckpointError):
-            continue
-    return None
+def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark], on_missing: str) -> Beginning:
+    """No committed offset names a checkpoint of this shard: it is new, or something is wrong."""
+    positions = {partition: mark.position for partition, mark in committed.items()}
+    named = _named(shard, committed)
+    if named:
+        _missing(shard, str(max(named)), on_missing)
+        return Beginning(None, positions)
+    proved = _proved(lineage)
+    if proved is None:
+        return Beginning(_beginning(shard, lineage), positions)
+    if shard.shared and committed:  # others have all that it had: its model goes on, for what it will have
+        checkpoint = lineage.newest(committed=proved)
+        assert checkpoint is not None
+        shard.restore(checkpoint)
+        lineage.discard_after(checkpoint.id)
+        return Beginning(checkpoint, positions)
+    if not committed:
+        raise StateError(
+            f"{shard.name}: there are committed checkpoints ({proved}), but the consumer group has no offsets: they "
+            "have expired, or the group's name was changed. Going on would repeat predictions. Restore the group's "
+            "offsets, or begin anew in another checkpoint directory"
+        )
+    _refuse(
+        f"{shard.name}: there are committed checkpoints ({proved}), but the group's offsets name none: somebody else "
+        "has set them, and the model does not belong to them. Go back to a checkpoint and its offsets (streamlearn "
+        "ckpt rollback), or say checkpoint: {on_missing: fresh} (--fresh) to go on from there with an empty model",
+        shard,
+        on_missing,
+    )
+    return Beginning(None, positions)
 
 
-def _refuse_without_offsets(shard: Shard, lineage: Lineage) -> None:
-    """Refuse to begin anew where something was committed already, which the group has forgotten.
+def _beginning(shard: Shard, lineage: Lineage) -> Checkpoint | None:
+    """The checkpoint of a shard that had done nothing yet, if it left one.
 
-    A checkpoint that was written after another proves that this one was committed.
+    Others that are there were prepared only, and must not stand in for a later one.
     """
+    ids = lineage.ids()
+    first = lineage.read(ids[-1]) if ids and not lineage.summary(ids[-1]).about["positions"] else None
+    lineage.discard_after(None if first is None else first.id)
+    if first is not None:
+        shard.restore(first)
+        shard.written = None
+    return first
+
+
+def _proved(lineage: Lineage) -> CheckpointId | None:
+    """The newest checkpoint that was certainly committed, since another was written after it."""
+    proved = []
     for id in lineage.ids():
         try:
             after = lineage.summary(id).about.get("after")
         except (StateError, CheckpointError):
-            after = "unknown"  # it can't be told: better ask than repeat
+            after = str(id)  # it can't be told: better ask than repeat
         if after is not None:
-            raise StateError(
-                f"{shard.name}: there are committed checkpoints ({id}), but the consumer group has no offsets: they "
-                "have expired, or the group's name was changed. Going on would repeat predictions. Restore the group's "
-                "offsets, or begin anew in another checkpoint directory"
-            )
+            proved.append(CheckpointId.parse(after))
+    return max(proved, default=None)
 
 
 def _missing(shard: Shard, name: str, on_missing: str) -> None:
@@ -139,13 +178,16 @@ def _missing(shard: Shard, name: str, on_missing: str) -> None:
     StateError
         Unless the pipeline says to begin afresh.
     """
-    said = (
+    _refuse(
         f"{shard.name}: the committed offset names a checkpoint ({name}) that is not in the checkpoint directory, or "
-        "is damaged with all before it"
+        "is damaged with all before it: bring the directory back (workers on several machines need a shared one), or "
+        "say checkpoint: {on_missing: fresh} (--fresh) to go on from the offset with an empty model",
+        shard,
+        on_missing,
     )
+
+
+def _refuse(why: str, shard: Shard, on_missing: str) -> None:
     if on_missing != "fresh":
-        raise StateError(
-            f"{said}: bring the directory back (workers on several machines need a shared one), or say "
-            "checkpoint: {on_missing: fresh} (--fresh) to go on from the offset with an empty model"
-        )
-    log.warning("%s: going on with an empty model, as on_missing says", said)
+        raise StateError(why)
+    log.warning("%s: going on with an empty model, as on_missing says", shard.name)

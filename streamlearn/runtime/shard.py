@@ -79,8 +79,13 @@ class Shard:
         self.name = name
         self.lineage = lineage
         self.positions: dict[str, Any] = {}
+        """How far each of its partitions was processed."""
+        self.left: dict[str, Any] = {}
+        """How far it had processed partitions that it does not have now: a worker's only shard outlives them."""
         self.silent_until: dict[str, int] = {}
-        """Offsets below which an earlier life has committed its transactional outputs: they are not written again."""
+        """Offsets below which an earlier life has committed its transactional outputs: they are not written again.
+        Until they are reached, nothing is committed: committed positions never go back, and a crash replays once more.
+        """
         self.schema: Schema | None = None
         self.written: Written | None = None
         self.before: Callable[[Records], None] | None = None
@@ -99,19 +104,20 @@ class Shard:
 
     # -- records ----------------------------------------------------------------------------------------------------
 
-    def take(self, records: Records, *, caught_up: bool) -> Iterator[Done]:
+    def take(self, records: Records) -> Iterator[Done]:
         """Predict and learn events, in order; where labels have a source of their own, they wait for `advance`.
 
         What came of some records is to be written before the next is asked for.
 
-        Without a schema, records are held back until there are enough to infer one from, or no more for now: so what is
-        inferred from a stream that is already there does not depend on how it is polled.
+        Without a schema, records are held back until there are enough to infer one from, or no more for now, which the
+        worker knows (`settle`): so what is inferred from a stream that is there already does not depend on how it is
+        polled.
         """
         if self.schema is not None:
             yield from self._take(records)
             return
         self._first.append(records)
-        if self.held >= self._plan.infer_rows or caught_up:
+        if self.held >= self._plan.infer_rows:
             yield from self.settle()
 
     def settle(self) -> Iterator[Done]:
@@ -194,10 +200,15 @@ class Shard:
             return [records]
         return [records.slice(0, known), records.slice(known, len(records))]
 
+    @property
+    def replays(self) -> bool:
+        """Whether it does again what an earlier life has committed."""
+        return any(self.positions.get(partition, until) < until for partition, until in self.silent_until.items())
+
     def _is_silent(self, records: Records | None) -> bool:
         if not self.silent_until:
             return False
-        if records is None:  # labels only, which belong to the events before them
+        if records is None:  # labels only: how many of them were committed is not known, and nothing is said twice
             return True
         until = self.silent_until.get(records.partition)
         if until is None:
@@ -413,7 +424,9 @@ class Shard:
 
     def _refuse_all(self, records: Records) -> Done:
         """Records of which not one can be read, so that there is no schema yet."""
-        done = Done(records)
+        done = Done(records, silent=self._is_silent(records))
+        if self.before is not None:
+            self.before(records)
         failed: list[tuple[Rejected, Stage]] = [
             (Rejected(row, document), "decode")
             for row, document in enumerate(self._format.documents(records))
@@ -424,6 +437,35 @@ class Shard:
         self.dirty = True
         return done
 
+    # -- partitions -------------------------------------------------------------------------------------------------
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is a worker's only shard: partitions come and go, and their models stay."""
+        return self._plan.scope == "worker"
+
+    def begin(self, positions: Mapping[str, Any], partitions: Sequence[str]) -> None:
+        """Begin with some of the partitions whose positions are known."""
+        self.left = dict(positions)
+        self.join({partition: positions[partition] for partition in partitions if partition in positions})
+
+    def join(self, positions: Mapping[str, Any]) -> None:
+        """Have these partitions from now on, each from its position; None is where the source's options say."""
+        for partition, position in positions.items():
+            self.left.pop(partition, None)
+            if position is not None:
+                self.positions[partition] = position
+
+    def leave(self, partitions: Sequence[str]) -> None:
+        """These are another worker's: forget what waits of them, and never commit them again."""
+        for partition in partitions:
+            if partition in self.positions:
+                self.left[partition] = self.positions.pop(partition)
+            self.silent_until.pop(partition, None)
+        self._first = [records for records in self._first if records.partition not in partitions]
+        if self.merge is not None:
+            self.merge.drop(partitions)
+
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
     def checkpoint(self, sinks: Mapping[str, object]) -> Written | None:
@@ -432,18 +474,18 @@ class Shard:
             return self.written
         content = self.content(sinks)
         written = self.lineage.write(content)
-        self._keyed[written.id] = keyed_states(content)
+        self._keyed[written.id] = self._keyed_states(content)
         self._previous, self.written = (None if self.written is None else self.written.id), written
         self.dirty = False
         return written
 
-    def begin(self, sinks: Mapping[str, object]) -> None:
-        """Write a checkpoint before the first output, to take outputs back to if there never is a second one.
+    def found(self, sinks: Mapping[str, object]) -> None:
+        """Write down that nothing was done so far, and what the sinks are like: so they can be taken back to that.
 
-        Nothing follows from it but that: the next one is not "after" it, since it was never committed.
+        It is not the checkpoint that the next one comes after: nothing was committed.
         """
         if self.lineage is not None:
-            self.lineage.write(self.content(sinks))
+            self.lineage.write(self.content(sinks), note={"reason": "beginning"})
 
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""
@@ -458,6 +500,12 @@ class Shard:
             for contender in self.contenders:
                 contender.collect([s[contender.label] for s in self._keyed.values() if contender.label in s])
 
+    def _keyed_states(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What a checkpoint's content names of files of models by key; other models' states are not held on to."""
+        if self._plan.roles.key is None:
+            return {}
+        return {label: state["learner"] for label, state in content["contenders"].items()}
+
     def content(self, sinks: Mapping[str, object]) -> dict[str, Any]:
         """Everything that the shard needs to go on bit for bit, and beside it what people want to know of it."""
         return {
@@ -470,7 +518,7 @@ class Shard:
                 "rows": self.rows,
                 "labelled": self.labelled,
                 "rejected": self.rejected,
-                "positions": self.positions,
+                "positions": {**self.left, **self.positions},
                 "sinks": dict(sinks),
                 "fingerprint": dict(self._plan.fingerprint),
                 "learners": {contender.label: contender.about() for contender in self.contenders},
@@ -496,7 +544,7 @@ class Shard:
                 raise StateError(f"the checkpoint belongs to the {key} {about[key]!r}, not to {mine!r}")
         refuse_changes(about["fingerprint"], self._plan.fingerprint)
         self.rows, self.labelled, self.rejected = about["rows"], about["labelled"], about["rejected"]
-        self.positions = dict(about["positions"])
+        self.left = dict(about["positions"])  # until it is known which partitions it has
         if content["schema"] is not None:
             schema = Schema.from_dict(content["schema"])
             self._bind(schema)
@@ -507,7 +555,7 @@ class Shard:
                 self._pending.restore(content["pending"])
         if self.merge is not None and content["merge"] is not None:
             self.merge.restore(content["merge"])
-        self._keyed[checkpoint.id] = keyed_states(content)
+        self._keyed[checkpoint.id] = self._keyed_states(content)
         self.written = Written(checkpoint.id, checkpoint.digest, 0, 0.0)
 
     def status(self) -> ShardStatus:
@@ -522,11 +570,6 @@ class Shard:
             metrics={contender.label: contender.windowed() for contender in self.contenders},
             model_bytes={contender.label: contender.learner.nbytes for contender in self.contenders},
         )
-
-
-def keyed_states(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The learners' states in a checkpoint's content, by label."""
-    return {label: state["learner"] for label, state in content["contenders"].items()}
 
 
 def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

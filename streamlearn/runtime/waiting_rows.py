@@ -71,11 +71,11 @@ class KeptPredictions:
 
     def resize(self, slots: int) -> None:
         """Make room."""
-        self.made = resized(self.made, slots, False)
+        self.made = resized(self.made, slots)
         if self.prediction is not None:
-            self.prediction = resized(self.prediction, slots, 0)
+            self.prediction = resized(self.prediction, slots)
         if self.proba is not None:
-            self.proba = resized(self.proba, slots, 0.0)
+            self.proba = resized(self.proba, slots)
 
     def at(self, slots: np.ndarray) -> Kept:
         """What was kept in these slots; zeros where nothing was predicted."""
@@ -155,9 +155,9 @@ class WaitingRows:
         if slots <= self.slots:
             return
         more = slots - self.slots
-        self._X, self._version = resized(self._X, slots, np.nan), resized(self._version, slots, 0)
+        self._X, self._version = resized(self._X, slots), resized(self._version, slots)
         if self._weight is not None:
-            self._weight = resized(self._weight, slots, 1.0)
+            self._weight = resized(self._weight, slots)
         if self._keys is not None:
             self._keys += [None] * more
         for made in self.made.values():
@@ -226,15 +226,15 @@ class WaitingRows:
         n = len(saved["X"])
         self._X[:n], self._version[:n] = saved["X"], saved["version"]
         if (saved["weight"] != 1.0).any():
-            self._weight = resized(saved["weight"], self.slots, 1.0)
+            self._weight = resized(saved["weight"], self.slots)
         if keys is not None:
             self._keys = [*keys, *[None] * (self.slots - n)]
         self.made = {name: KeptPredictions.restored(predictions.get(name), self.slots) for name in self.made}
 
 
-def resized(array: np.ndarray, size: int, fill: Any) -> np.ndarray:
-    """A copy with more rows."""
-    larger = np.full((size, *array.shape[1:]), fill, array.dtype)
+def resized(array: np.ndarray, size: int) -> np.ndarray:
+    """A copy with more rows: zeros, which take no memory before they are written."""
+    larger = np.zeros((size, *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger
 

@@ -14,16 +14,23 @@ a new process would: there is no other recovery.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import CheckpointError, FencedError, OptionError, SinkError, SourceError, UncertainError
+from ..errors import (
+    CheckpointError,
+    FencedError,
+    OptionError,
+    PositionError,
+    SinkError,
+    SourceError,
+    UncertainError,
+)
 from ..format import Format
 from ..live import LiveSource, Mark
 from ..live import Worker as Identity
@@ -36,6 +43,7 @@ from .lock import WorkerLock
 from .observer import BatchDone, CommitDone, Health, Observer, Phase, ShardStatus, Status
 from .outputs import Alarms
 from .plan import Plan
+from .restoring import position_at
 from .shard import Done, Shard, refuse_changes
 
 log = logging.getLogger("streamlearn")
@@ -43,6 +51,7 @@ log = logging.getLogger("streamlearn")
 RETRIED = (FencedError, UncertainError, SinkError, SourceError, CheckpointError)
 STATUS_EVERY = 0.5  # seconds between two snapshots for those who watch
 IDLE = 0.1  # seconds that a poll waits where nothing else is due
+WELL = 60.0  # seconds after which earlier failures are forgiven where there is nothing to commit
 Reason = Literal["interval", "rows", "revoked", "stop", "start"]
 
 
@@ -62,7 +71,7 @@ class Worker:
     def __init__(self, plan: Plan, name: str = "0", observers: Iterable[Observer] = ()) -> None:
         self._plan, self._name = plan, name
         self._observers = list(observers)
-        self._stop = threading.Event()
+        self._stopping = False
         self._phase: Phase = "starting"
         self._message = ""
         self._rows = self._labels = self._alarms = self._commits = self._restores = 0
@@ -73,11 +82,11 @@ class Worker:
         self._last_bytes = 0
         self._last_turn = time.monotonic()
         self._failures = 0
-        self._incarnation: Incarnation | None = None
+        self._safe_rows = 0  # of `_rows`, those that are committed: only these were predicted for good
 
     def stop(self) -> None:
         """Finish the batch, commit, and end; from any thread, or from a signal handler."""
-        self._stop.set()
+        self._stopping = True  # a plain flag: a lock could be held by the very code that the signal interrupts
 
     def run(self) -> None:
         """Run to the end.
@@ -87,14 +96,19 @@ class Worker:
         StreamlearnError
             If something fails that trying again would not mend, or did not mend.
         """
+        for _ in self.turns():
+            pass
+
+    def turns(self) -> Iterator[None]:
+        """The same, handing over control after each turn of the loop: tests let several workers take turns."""
         error: BaseException | None = None
         try:
             with ExitStack() as held:
                 if self._plan.directory is not None:
                     held.enter_context(WorkerLock(self._plan.directory, self._name))
                 self._tell("started", self)
-                while not self._live():
-                    pass
+                while not (yield from self._live()):
+                    yield
             self._phase = "stopped"
         except BaseException as failure:
             self._phase, self._message, error = "failed", str(failure), failure
@@ -102,35 +116,45 @@ class Worker:
         finally:
             self._tell("stopped", error)
 
-    def _live(self) -> bool:
+    def _live(self) -> Generator[None, None, bool]:
         """One life, from the last commit to the end of the stream or to a failure; whether it was the last."""
         self._phase = "starting"
         incarnation = Incarnation(self)
         try:
             incarnation.connect()
             incarnation.begin()
-            self._phase, self._message = "running", ""
-            while not self._stop.is_set() and incarnation.turn():
+            self._phase = "running"
+            while not self._stopping and incarnation.turn():
                 self._last_turn = time.monotonic()
+                yield
             self._phase = "draining"
             incarnation.finish()
             return True
         except RETRIED as failure:
             incarnation.abandon()
-            self._failures += 1
-            if self._failures > self._plan.errors.retries or self._stop.is_set():
-                raise
-            wait = min(60.0, self._plan.errors.backoff * 2.0 ** (self._failures - 1))
             self._message = f"{type(failure).__name__}: {failure}"
+            if self._stopping and isinstance(failure, FencedError):
+                log.warning("%s; what was not committed is another worker's now", self._message)
+                return True  # partitions move while many workers are stopped: nothing of ours is left to do
+            self._failures += 1
+            if self._failures > self._plan.errors.retries or self._stopping or isinstance(failure, PositionError):
+                raise  # records that are gone don't come back
+            wait = min(60.0, self._plan.errors.backoff * 2.0 ** (self._failures - 1))
             log.warning("%s; restoring the last commit in %.1f s", self._message, wait)
             self._tell("retrying", "worker", failure, wait)
-            self._stop.wait(wait)
-            return self._stop.is_set()
+            until = time.monotonic() + wait
+            while not self._stopping and time.monotonic() < until:
+                time.sleep(min(IDLE, wait))
+            return self._stopping
         except BaseException:
             incarnation.abandon()
             raise
         finally:
             incarnation.close()
+
+    def _is_well(self) -> None:
+        """Forget earlier failures: the last of them is mended."""
+        self._failures, self._message = 0, ""
 
     def _tell(self, what: str, *args: Any, **more: Any) -> None:
         for observer in self._observers:
@@ -190,12 +214,12 @@ class Incarnation:
         self._shards: dict[str, Shard] = {}
         self._owner: dict[str, Shard] = {}
         self._label_partitions: dict[str, list[str]] = {}
-        self._paused: set[str] = set()
+        self._paused: tuple[set[str], set[str]] = set(), set()  # of events, of labels
         self._failure: BaseException | None = None
         self._due = 0.0
-        self._uncommitted = 0
+        self._uncommitted = self._rows = 0
         self._status_due = 0.0
-        self._progress = time.monotonic()
+        self._began = self._progress = time.monotonic()
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -234,7 +258,7 @@ class Incarnation:
             self.commit("rows")
         if now >= self._status_due:
             self._snapshot(now)
-        if plan.stop_rows is not None and self._worker._rows >= plan.stop_rows:
+        if plan.stop_rows is not None and self._worker._safe_rows + self._rows >= plan.stop_rows:
             return False
         if plan.stop_idle is not None and now - self._progress >= plan.stop_idle:
             return False
@@ -251,8 +275,14 @@ class Incarnation:
         return self._labels is None or self._labels.finished
 
     def _patience(self) -> float:
-        """How long a poll may wait: to fill a batch, or, if nothing comes, until something else is due."""
-        return max(0.0, min(self._plan.batch_wait or IDLE, self._due - time.monotonic()))
+        """How long a poll may wait for a first record, with which it returns at once.
+
+        A long wait costs nothing then, but where labels may come meanwhile, which are looked for in between.
+        """
+        now, wait = time.monotonic(), max(self._plan.batch_wait, IDLE)
+        if self._labels is not None and now - self._progress < 1.0:
+            wait = self._plan.batch_wait
+        return max(0.0, min(wait, self._due - now))
 
     def finish(self) -> None:
         """Commit, and leave."""
@@ -261,11 +291,14 @@ class Incarnation:
         self._release(list(self._shards), lost=False)
 
     def abandon(self) -> None:
-        """Give up what was done since the last commit."""
-        if self._commit is not None:
-            self._commit.abandon()
-        if self._shards:
-            self._release(list(self._shards), lost=True)
+        """Give up what was done since the last commit; what fails meanwhile hides no failure that led here."""
+        try:
+            if self._commit is not None:
+                self._commit.abandon()
+            if self._shards:
+                self._release(list(self._shards), lost=True)
+        except Exception:
+            log.exception("giving up failed")
 
     def close(self) -> None:
         for close in (self._source.close, *([] if self._labels is None else [self._labels.close]), self._outlets.close):
@@ -276,13 +309,11 @@ class Incarnation:
 
     # -- records --------------------------------------------------------------------------------------------------
 
-    def _take(self, records: Records, *, caught_up: bool | None = None) -> None:
+    def _take(self, records: Records) -> None:
         shard = self._owner.get(records.partition)
         if shard is None:
             return
-        if caught_up is None:
-            caught_up = shard.schema is None and not self._source.lag().get(records.partition, 0)
-        for done in shard.take(records, caught_up=caught_up):
+        for done in shard.take(records):
             self._write(shard, done)
 
     def _merge(self, labels: LiveSource) -> None:
@@ -307,17 +338,18 @@ class Incarnation:
             )
             for done in turn:
                 self._write(shard, done)
-            self._throttle(self._source, events, wanted=shard.merge.wants_events)
-            self._throttle(labels, own, wanted=shard.merge.wants_labels)
+            self._throttle(self._source, self._paused[0], events, wanted=shard.merge.wants_events)
+            self._throttle(labels, self._paused[1], own, wanted=shard.merge.wants_labels)
 
-    def _throttle(self, source: LiveSource, partitions: list[str], *, wanted: bool) -> None:
-        paused = [partition for partition in partitions if partition in self._paused]
-        if wanted and paused:
-            source.resume(paused)
-            self._paused.difference_update(paused)
-        elif not wanted and len(paused) < len(partitions):
+    @staticmethod
+    def _throttle(source: LiveSource, paused: set[str], partitions: list[str], *, wanted: bool) -> None:
+        if wanted:
+            if some := [partition for partition in partitions if partition in paused]:
+                source.resume(some)
+                paused.difference_update(some)
+        elif not paused.issuperset(partitions):
             source.pause(partitions)
-            self._paused.update(partitions)
+            paused.update(partitions)
 
     def _settle_held(self) -> None:
         """Records held back for want of a schema need not wait for more where there are none."""
@@ -345,6 +377,7 @@ class Incarnation:
         reach("mid-batch")
         worker = self._worker
         worker._rows += done.rows
+        self._rows += done.rows
         worker._labels += done.labels
         worker._alarms += len(done.alarms)
         self._uncommitted += done.rows + len(done.rejected)
@@ -372,12 +405,14 @@ class Incarnation:
     # -- commits --------------------------------------------------------------------------------------------------
 
     def commit(self, reason: Reason) -> None:
-        """Commit all shards."""
+        """Commit all shards that have done anything, but those that do again what is committed."""
         assert self._commit is not None
-        shards = [shard for shard in self._shards.values() if shard.dirty]
+        shards = [shard for shard in self._shards.values() if shard.dirty and not shard.replays]
         started = time.monotonic()
         self._due = started + self._plan.every
         if not shards:
+            if started - self._began > WELL:
+                self._worker._is_well()
             return
         before = self._uncommitted
         written = self._commit.commit(shards)
@@ -386,7 +421,9 @@ class Incarnation:
         self._due = now + self._plan.every
         worker = self._worker
         worker._commits += 1
-        worker._failures = 0
+        worker._is_well()
+        worker._safe_rows += self._rows
+        self._rows = 0
         worker._last_commit = now
         worker._last_bytes = sum(w.bytes for w in written.values() if w is not None)
         worker._tell(
@@ -420,7 +457,10 @@ class Incarnation:
             names = self._names(partitions)
             if names:
                 self.commit("revoked")
+                if resumed := sorted(self._paused[0].intersection(partitions)):
+                    self._source.resume(resumed)  # should they come back, then as they first came
                 self._release(names, lost=False, partitions=partitions)
+                self._assign_labels()
         except BaseException as error:
             self._failure = error
 
@@ -432,7 +472,11 @@ class Incarnation:
         if names and (isinstance(self._commit, Transactional) or self._plan.scope == "worker"):
             self._failure = FencedError(f"partitions were lost to another worker: {', '.join(partitions)}")
         elif names:
-            self._release(names, lost=True, partitions=partitions)
+            try:
+                self._release(names, lost=True, partitions=partitions)
+                self._assign_labels()
+            except BaseException as error:
+                self._failure = error
 
     def _raise(self) -> None:
         if self._failure is not None:
@@ -443,14 +487,19 @@ class Incarnation:
         return sorted({self._owner[partition].name for partition in partitions if partition in self._owner})
 
     def _assign(self, partitions: Sequence[str]) -> None:
+        if not partitions:
+            return
         assert self._commit is not None
-        committed = self._commit.committed(partitions)
+        # A worker's only shard may have been committed with partitions that others have now: ask for all.
+        whole = self._plan.scope == "worker"
+        committed = self._commit.committed(self._source.partitions() if whole else partitions)
         for name, own in self._grouped(partitions).items():
             shard = self._shards.get(name)
             if shard is None:
-                shard = self._restored(name, own, {p: committed[p] for p in own if p in committed})
-            else:  # a worker's only shard gets more partitions
-                shard.positions.update({p: committed[p].position for p in own if p in committed})
+                marks = committed if whole else {p: committed[p] for p in own if p in committed}
+                shard = self._restored(name, own, marks)
+            else:
+                shard.join({p: position_at(shard, p, committed.get(p)) for p in own})
             for partition in own:
                 self._owner[partition] = shard
                 self._source.seek(partition, shard.positions.get(partition))
@@ -490,13 +539,15 @@ class Incarnation:
         }
         own = sorted({partition for parts in self._label_partitions.values() for partition in parts})
         labels.assign(own)
+        self._paused[1].clear()
         for name, parts in self._label_partitions.items():
             merge = self._shards[name].merge
             assert merge is not None
             for partition in parts:
                 merge.rewind(partition)  # what waits comes again
                 labels.seek(partition, merge.position(partition))
-        self._paused.difference_update(own)
+        if own:
+            labels.resume(own)
 
     def _grouped(self, partitions: Sequence[str]) -> dict[str, list[str]]:
         """The partitions of each shard."""
@@ -506,6 +557,7 @@ class Incarnation:
 
     def _restored(self, name: str, partitions: list[str], committed: dict[str, Mark]) -> Shard:
         assert self._commit is not None
+        plan = self._plan
         lineage = None if self._store is None else self._store.lineage(name, worker=self._worker._name)
         started = time.monotonic()
         number = self._source.number(partitions[0]) if self._plan.scope == "partition" else None
@@ -521,33 +573,35 @@ class Incarnation:
             if beginning.checkpoint is not None:
                 states = beginning.checkpoint.content["about"]["sinks"]
                 self._worker._restores += 1
-            shard.positions = dict(beginning.positions)
+            shard.begin(beginning.positions, partitions)
             where = None if beginning.checkpoint is None else str(beginning.checkpoint.id)
             self._worker._tell("restored", name, where, beginning.replayed, time.monotonic() - started)
         else:
-            shard.positions = {partition: mark.position for partition, mark in committed.items()}
+            shard.begin({partition: mark.position for partition, mark in committed.items()}, partitions)
         reach("on-restore")
         self._outlets.restore(name, states)
-        if not states and self._plan.guarantee == "exactly-once" and any(sink.exact for sink in self._outlets.plain):
-            shard.begin(self._outlets.states(name))  # outputs that no checkpoint knows of would be taken for others'
+        if lineage is not None and shard.written is None and plan.guarantee == "exactly-once" and self._outlets.exact:
+            # A crash before the first commit leaves outputs behind: the next life must know that they are ours.
+            shard.found(self._outlets.states(name))
         self._shards[name] = shard
         return shard
 
     def _release(self, names: Sequence[str], *, lost: bool, partitions: Sequence[str] | None = None) -> None:
+        """Let go of partitions, or of all; a shard goes with its only one, a worker's only shard with the worker."""
         for name in names:
             shard = self._shards[name]
             gone = [p for p, owner in self._owner.items() if owner is shard and (partitions is None or p in partitions)]
             for partition in gone:
                 del self._owner[partition]
-                if self._plan.scope == "worker":
-                    shard.positions.pop(partition, None)
-            if shard not in self._owner.values():
-                del self._shards[name]
-                self._outlets.release(name)
-                if shard.lineage is not None:
-                    shard.lineage.release()
-                self._label_partitions.pop(name, None)
-        self._paused.difference_update(partitions or ())
+            self._paused[0].difference_update(gone)
+            if partitions is not None and shard.shared:
+                shard.leave(gone)
+                continue
+            del self._shards[name]
+            self._outlets.release(name)
+            if shard.lineage is not None:
+                shard.lineage.release()
+            self._label_partitions.pop(name, None)
         self._worker._tell("released", list(names), lost=lost)
 
     def _snapshot(self, now: float) -> None:
@@ -564,7 +618,7 @@ def check(plan: Plan, name: str) -> None:
     StreamlearnError
         If something would not work.
     """
-    incarnation = Incarnation(Worker(plan, name))
+    incarnation = Incarnation(Worker(plan, f"{name}-check"))  # by its own name it would fence the worker that runs
     try:
         incarnation.connect()
         if plan.directory is not None:

@@ -90,9 +90,11 @@ class Broker:
             If one stops or does not answer in time; the message has the end of its log.
         """
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        for node in range(self._nodes):
-            if not (self._at(node) / "server.properties").exists():
-                self._format(node, cluster)
+        new = [node for node in range(self._nodes) if not (self._at(node) / "server.properties").exists()]
+        for formatting in [self._format(node, cluster) for node in new]:
+            told = formatting.communicate()[0]
+            if formatting.returncode:
+                raise StreamlearnError(f"Kafka's storage can't be formatted: {told[-2000:]}")
         for node in range(self._nodes):
             self._launch(node)
         self._wait(range(self._nodes), timeout)
@@ -119,6 +121,8 @@ class Broker:
     def pause(self, node: int | None = None) -> None:
         """Halt a node, or all, until `go_on`: a broker that takes connections and does not answer."""
         self._signal(node, signal.SIGSTOP)
+        for one in [node] if node is not None else list(self._processes):
+            os.waitid(os.P_PID, self._processes[one].pid, os.WSTOPPED)  # the signal takes its time
 
     def go_on(self, node: int | None = None) -> None:
         """Let go on what `pause` halted."""
@@ -144,16 +148,15 @@ class Broker:
     def _at(self, node: int) -> Path:
         return self.folder / f"node{node + 1}"
 
-    def _format(self, node: int, cluster: str) -> None:
+    def _format(self, node: int, cluster: str) -> subprocess.Popen[str]:
         at = self._at(node)
         (at / "data").mkdir(parents=True)
         (self.folder / "log4j2.properties").write_text(_LOG4J)
         lines = [f"{name}={value}\n" for name, value in self._properties(node).items()]
         (at / "server.properties").write_text("".join(lines))
-        tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(at / "server.properties")]
-        done = subprocess.run(self._command("96m", *tool), capture_output=True, text=True)
-        if done.returncode:
-            raise StreamlearnError(f"Kafka's storage can't be formatted: {(done.stdout + done.stderr)[-2000:]}")
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(at / "server.properties")]
+        command = self._command("96m", *tool)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def _properties(self, node: int) -> dict[str, object]:
         ports = {name: self._ports[node, name] for name in [*self._protocols, "CONTROLLER"]}

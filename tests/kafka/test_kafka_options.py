@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from streamlearn.connectors.kafka import KafkaSink, KafkaSource
-from streamlearn.connectors.kafka.client import Column, Part, choose
+from streamlearn.connectors.kafka.client import Column, Part, Reader, Run, choose
 
 from streamlearn import registry
 from streamlearn.errors import MissingExtraError, OptionError, SourceError
@@ -110,6 +112,32 @@ def test_a_column_is_made_when_it_is_asked_for_and_once() -> None:
     assert column[-1] == 3
     assert column[:2] == [1, 2]
     assert calls == [1]
+
+
+def test_records_of_before_a_seek_are_not_delivered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(begin: int, end: int) -> Run:
+        rows = list(range(begin, end))
+        values = [b"%d" % row for row in rows]
+        return Run(
+            Part("t", 0), rows, values, Column(lambda: list(values), len(rows)), [()] * len(rows), [-1] * len(rows)
+        )
+
+    reader = Mock(spec=Reader)
+    reader.partitions.return_value = [0]
+    reader.ends.return_value = (0, 100)
+    monkeypatch.setattr("streamlearn.connectors.kafka.source.open_reader", lambda *_: reader)
+    source = KafkaSource(bootstrap=AT, topics="t")
+    source.open(Worker("p"))
+    source.assign(["t-0"])
+    reader.poll.return_value = [run(0, 10)]
+    assert source.poll(100, 0.1) == []  # not sought yet
+    source.seek("t-0", 20)
+    reader.poll.return_value = [run(10, 20), run(15, 25), run(25, 30)]
+    first, second = source.poll(100, 0.1)
+    assert first.offsets.tolist() == [20, 21, 22, 23, 24]
+    assert first.values == first.keys == [b"20", b"21", b"22", b"23", b"24"]
+    assert (first.next, second.next) == (25, 30)
+    assert np.isnan(first.times).all()
 
 
 def test_what_is_not_open_says_so() -> None:
