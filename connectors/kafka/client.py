@@ -226,6 +226,7 @@ class Reading:
     group: str | None
     member: str
     protocol: str
+    cooperative: bool
     options: Mapping[str, Any]
     log: logging.Logger
 

@@ -93,12 +93,14 @@ class ConfluentReader(Reader):
             "statistics.interval.ms": 1000,
             "client.id": reading.member,
         }
-        if reading.group and reading.protocol == "classic":
-            config |= {"partition.assignment.strategy": "cooperative-sticky"}
         if reading.group:
-            config |= {"group.instance.id": reading.member, "group.protocol": reading.protocol}
+            config |= {"group.protocol": reading.protocol}
+        if reading.group and reading.protocol == "classic":
+            config |= {"partition.assignment.strategy": "cooperative-sticky" if reading.cooperative else "range"}
+        if reading.group and not reading.cooperative:  # never both, see `KafkaSource`
+            config |= {"group.instance.id": reading.member}
         config |= reading.options
-        strategy = config.get("partition.assignment.strategy", "cooperative-sticky")
+        strategy = config.get("partition.assignment.strategy", "range")
         self._incremental = reading.protocol == "consumer" or "cooperative" in strategy
         self._committed_only = config["isolation.level"] == "read_committed"
         config |= {

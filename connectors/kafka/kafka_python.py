@@ -15,6 +15,7 @@ import kafka
 import kafka.errors as errors
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.future import Future
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata, TopicPartition
@@ -59,10 +60,12 @@ class KafkaPythonReader(Reader):
             "metrics_enabled": False,
             "bootstrap_timeout_ms": int(CONNECT * 1000),
         }
-        if reading.group:
+        if reading.group and reading.cooperative:
+            config |= {"partition_assignment_strategy": (CooperativeStickyAssignor,)}
+        elif reading.group:  # never both, see `KafkaSource`
             config |= {
+                "partition_assignment_strategy": (RangePartitionAssignor,),
                 "group_instance_id": reading.member,
-                "partition_assignment_strategy": (CooperativeStickyAssignor,),
             }
         config |= reading.options
         config |= {

@@ -50,6 +50,12 @@ class KafkaSource(LiveSource):
         bear kafka-python's names.
     protocol
         ``"classic"``, or ``"consumer"`` for the group protocol of KIP-848 (confluent-kafka only; Kafka 4.0 and newer).
+    rebalance
+        ``"eager"``: workers are static members, so that one that was killed and started again has its partitions back
+        at once; a rebalance stops all for a moment. ``"cooperative"``: partitions that stay are read on meanwhile, but
+        those of a killed worker wait until its session is over. Not both: a static member that starts again between the
+        two rounds of a cooperative rebalance gets back what it had, the second round never comes, and a partition
+        stays without an owner. KIP-848 has static members and moves partitions one by one whatever this says.
     on_expired
         What to do when the records at a position are gone (retention removed them, or the topic was made anew):
         ``"fail"``, or go on from the ``"earliest"`` or the ``"latest"`` record.
@@ -79,6 +85,7 @@ class KafkaSource(LiveSource):
         start: Start = "earliest",
         client: str = "auto",
         protocol: str = "classic",
+        rebalance: str = "eager",
         on_expired: str = "fail",
         options: Mapping[str, Any] | None = None,
     ) -> None:
@@ -90,12 +97,14 @@ class KafkaSource(LiveSource):
         self.start = start
         self.client = client
         self.protocol = protocol
+        self.rebalance = rebalance
         self.on_expired = on_expired
         self.options = options
         self._topics = [topics] if isinstance(topics, str) else list(topics)
         if not self._topics or not all(isinstance(topic, str) and topic for topic in self._topics):
             raise OptionError(f"topics must be a topic or a list of topics, got {topics!r}")
         check_choice("protocol", protocol, ("classic", "consumer"))
+        check_choice("rebalance", rebalance, ("eager", "cooperative"))
         check_choice("on_expired", on_expired, ("fail", "earliest", "latest"))
         self._start = _parsed_start(start)
         self._servers = servers(bootstrap)
@@ -122,8 +131,10 @@ class KafkaSource(LiveSource):
             raise OptionError("exactly-once needs isolation.level=read_committed")
         self._log = worker.log
         member = f"{worker.pipeline}-{worker.name}"
+        cooperative = self.rebalance == "cooperative" and self.protocol == "classic"
         self._reader = open_reader(
-            self._client, Reading(self._servers, self.group, member, self.protocol, self._options, worker.log)
+            self._client,
+            Reading(self._servers, self.group, member, self.protocol, cooperative, self._options, worker.log),
         )
         try:
             missing = [topic for topic in self._topics if not self._reader.partitions(topic)]

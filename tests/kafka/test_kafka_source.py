@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from kafka.coordinator.assignors.range import RangePartitionAssignor
 from streamlearn.connectors.kafka import KafkaSink, KafkaSource
 
 from streamlearn.errors import FencedError, OptionError, PositionError, SourceError
@@ -30,8 +29,8 @@ OVERDUE = {
 }
 
 
-def source(kafka: Kafka, topics: str | list[str], client: str, **more: object) -> KafkaSource:
-    options = {"options": SESSION[client], **more} if more.get("group") else more
+def source(kafka: Kafka, topics: str | list[str], client: str, *, late: bool = False, **more: object) -> KafkaSource:
+    options = {"options": (OVERDUE if late else SESSION)[client], **more} if more.get("group") else more
     return KafkaSource(bootstrap=kafka.bootstrap, topics=topics, client=client, **options)  # type: ignore[arg-type]
 
 
@@ -296,16 +295,16 @@ def test_partitions_move_between_workers_without_loss(kafka: Kafka, make_topic: 
                 write(kafka.bootstrap, topic, "confluent", [b"x"] * 200, number=number)
 
     send(0)
-    one = Member(source(kafka, topics, client, group=topics[0]), worker("one"))
+    one = Member(source(kafka, topics, client, group=topics[0], rebalance="cooperative"), worker("one"))
     until(lambda: len(one.got) == 1200, [one])
     assert one.mine == names
-    two = Member(source(kafka, topics, client, group=topics[0]), worker("two"))
+    two = Member(source(kafka, topics, client, group=topics[0], rebalance="cooperative"), worker("two"))
     until(lambda: len(one.mine) == len(two.mine) == 3 and one.mine | two.mine == names, [one, two])
     assert all(how != "lost" for member in (one, two) for how, _ in member.told)
     send(200)
     until(lambda: len(one.got) + len(two.got) == 2400, [one, two])
     two.commit()
-    two.source.close()  # a static member does not leave: the others get its partitions when its session is over
+    two.source.close()
     send(400)
     until(lambda: one.mine == names, [one])
     until(lambda: len(one.got) + len(two.got) == 3600, [one])
@@ -314,16 +313,11 @@ def test_partitions_move_between_workers_without_loss(kafka: Kafka, make_topic: 
 
 
 def test_eager_rebalances(kafka: Kafka, make_topic: MakeTopic, client: str) -> None:
-    """Where others of the group are eager, all must be: every rebalance takes everything and gives it anew."""
+    """Every rebalance takes everything and gives it anew."""
     topic = make_topic(2)
-    eager = {
-        "confluent": {"partition.assignment.strategy": "range"},
-        "kafka-python": {"partition_assignment_strategy": (RangePartitionAssignor,)},
-    }[client] | SESSION[client]
 
     def member(name: str) -> Member:
-        made = KafkaSource(bootstrap=kafka.bootstrap, topics=topic, group=topic, client=client, options=eager)
-        return Member(made, worker(name))
+        return Member(source(kafka, topic, client, group=topic), worker(name))
 
     for number in range(2):
         write(kafka.bootstrap, topic, client, [b"x"] * 100, number=number)
@@ -432,10 +426,9 @@ def test_a_worker_that_polls_too_late_has_lost_its_partitions(  # F11
     topic = make_topic(1)
     name = f"{topic}-0"
     write(kafka.bootstrap, topic, client, [b"x"] * 10)
-    late = KafkaSource(bootstrap=kafka.bootstrap, topics=topic, group=topic, client=client, options=OVERDUE[client])
-    one = Member(late, worker("one"))
+    one = Member(source(kafka, topic, client, group=topic, rebalance="cooperative", late=True), worker("one"))
     until(lambda: len(one.got) == 10, [one])
-    two = Member(source(kafka, topic, client, group=topic), worker("two"))
+    two = Member(source(kafka, topic, client, group=topic, rebalance="cooperative"), worker("two"))
     until(lambda: two.mine == {name}, [two])  # meanwhile the first does not poll
     two.poll(1.0)
     two.commit()
