@@ -121,6 +121,8 @@ class Broker:
     def pause(self, node: int | None = None) -> None:
         """Halt a node, or all, until `go_on`: a broker that takes connections and does not answer."""
         self._signal(node, signal.SIGSTOP)
+        for one in [node] if node is not None else list(self._processes):
+            os.waitid(os.P_PID, self._processes[one].pid, os.WSTOPPED)  # the signal takes its time
 
     def go_on(self, node: int | None = None) -> None:
         """Let go on what `pause` halted."""
