@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import warnings
 from collections import defaultdict
@@ -22,6 +23,8 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
+SENDING = 10.0  # seconds for offsets to be in a transaction, before they are sent again
+GRACE = 5.0  # seconds by which a call may overrun its time-out
 RECONNECT = 1000  # milliseconds between attempts, at most
 
 
@@ -369,7 +372,7 @@ class ConfluentWriter(Writer):
         self._heard = _Log(writing.log)
         self._undelivered: KafkaError | None = None
         self._fatal: KafkaError | None = None
-        self._spent = False
+        self._spent = self._hangs = False
         self._transactional = writing.transaction is not None
         self._timeout = writing.timeout
         config: dict[str, Any] = {
@@ -487,9 +490,32 @@ class ConfluentWriter(Writer):
 
     def send_offsets(self, offsets: Offsets) -> None:
         def send() -> None:
-            self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, ANSWER)
+            self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, SENDING)
 
-        self._patiently("sending offsets to the transaction", send, SinkError)
+        self._patiently("sending offsets to the transaction", lambda: self._in_time(send), SinkError)
+
+    def _in_time(self, action: Callable[[], None]) -> None:
+        """Do what librdkafka may never return from, whatever its time-out (its issues 5456 and 5511).
+
+        A producer that hangs can be neither used nor closed, nor can the thread that waits for it be ended: both are
+        left behind. The next producer of the same transactional id fences this one.
+        """
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                action()
+            except BaseException as error:
+                failed.append(error)
+
+        running = threading.Thread(target=run, daemon=True)
+        running.start()
+        running.join(SENDING + GRACE)
+        if running.is_alive():
+            self._hangs = self._spent = True
+            raise SinkError(f"the client did not come back within {SENDING + GRACE:g} s: it is given up")
+        if failed:
+            raise failed[0]
 
     def commit(self) -> None:
         self._patiently("committing the transaction", lambda: self._producer.commit_transaction(ANSWER), UncertainError)
@@ -516,6 +542,8 @@ class ConfluentWriter(Writer):
         return (FencedError if cause.code() in _GONE else SinkError)(f"{what}: {cause.str()}")
 
     def abort(self) -> None:
+        if self._hangs:
+            return
         try:
             self._producer.abort_transaction(ANSWER)
         except KafkaException as failed:
@@ -523,7 +551,7 @@ class ConfluentWriter(Writer):
         self._undelivered = None
 
     def close(self) -> None:
-        if not self._closed:
+        if not self._closed and not self._hangs:
             self._closed = True
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # of a fenced producer that has nothing left to abort

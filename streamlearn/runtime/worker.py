@@ -242,7 +242,11 @@ class Incarnation:
     def turn(self) -> bool:
         """One turn of the loop; False at the end of the stream."""
         plan = self._plan
-        polled = self._source.poll(plan.batch_rows, self._patience())
+        try:
+            polled = self._source.poll(plan.batch_rows, self._patience())
+        except Exception:
+            self._raise()  # what failed in a callback is why the source fails: that a partition was not sought, say
+            raise
         self._raise()
         assert self._commit is not None
         for records in polled:

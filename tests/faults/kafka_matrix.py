@@ -1,10 +1,11 @@
 """Pipelines from topic to topic of a real Kafka, while workers and brokers are killed, frozen, and started again.
 
 Every cell of the matrix says how often a pipeline commits, what befalls it, how its group works, what it learns, which
-client it uses, and how many workers it has. Three faults come, none before a fifth of the work is done. A reader of
-committed transactions looks on all the while, and the verifier recomputes from the input topic what must have been
-read: nothing lost, nothing twice, in the order of each partition, every prediction and probability equal to the last
-bit, and so are the metrics in the last checkpoints. `benchmarks/exactly_once.py` runs it.
+client it uses, how many workers it has, and where its labels come from. Up to three faults come, none before a fifth of
+the work is done and none after its end. A reader of committed transactions looks on all the while, and the verifier
+recomputes from the input topics what must have been read: nothing lost, nothing twice, in the order of each partition,
+every prediction and probability equal to the last bit, and so are the metrics in the last checkpoints.
+`benchmarks/exactly_once.py` runs it.
 """
 
 from __future__ import annotations
@@ -338,7 +339,7 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Out
     outcome.ended_by_themselves = workers.ended
     findings = verify(truth, reader.messages, topics, folder / "state")
     outcome.rows, outcome.findings = findings.rows, str(findings)
-    outcome.ok = findings.ok and outcome.faults == 3 and outcome.recovery <= RECOVERY
+    outcome.ok = findings.ok and outcome.faults >= 1 and outcome.recovery <= RECOVERY
     outcome.seconds = time.monotonic() - began
     return outcome
 

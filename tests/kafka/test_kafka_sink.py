@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from streamlearn.errors import FencedError, OptionError, SinkError, UncertainErr
 from streamlearn.live import Mark, Worker
 from tests.clusters import Kafka
 from tests.kafka.conftest import MakeTopic
-from tests.kafka.harness import Member, Out, comes_to, read_all, until, values, worker
+from tests.kafka.harness import Member, Out, comes_to, read_all, until, values, worker, write
 
 pytestmark = pytest.mark.kafka
 
@@ -402,3 +403,40 @@ def test_what_was_not_opened_says_so() -> None:
     sink = KafkaSink(bootstrap="127.0.0.1:9092", topic="t")
     assert "not open" in comes_to(SinkError, sink.flush)
     sink.close()
+
+
+@pytest.mark.parametrize("client", ["confluent"], indirect=True)
+def test_a_client_that_never_comes_back_is_left_behind(
+    kafka: Kafka, make_topic: MakeTopic, client: str, open_sink: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """librdkafka 5456: sending offsets may hang for ever; the worker gets its turn, and the next producer goes on."""
+    monkeypatch.setattr("streamlearn.connectors.kafka.confluent.SENDING", 0.5)
+    monkeypatch.setattr("streamlearn.connectors.kafka.confluent.GRACE", 0.5)
+    topic = make_topic(1)
+    write(kafka.bootstrap, topic, client, [b"x"])
+    member = Member(KafkaSource(bootstrap=kafka.bootstrap, topics=topic, group=topic, client=client), worker())
+    until(lambda: len(member.got) == 1, [member])
+    offsets = member.source.transaction_offsets({f"{topic}-0": Mark(1)})
+    sink = open_sink(make_topic(1), once(topic))
+    producer, released = sink._open.writer._producer, threading.Event()  # type: ignore[attr-defined]
+
+    class Hanging:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(producer, name)
+
+        def send_offsets_to_transaction(self, *args: Any) -> None:
+            released.wait()
+
+    sink._open.writer._producer = Hanging()  # type: ignore[attr-defined]
+    with pytest.raises(SinkError, match="did not come back within"):
+        transact(sink, b"lost", offsets=offsets)
+    started = time.monotonic()
+    sink.abort()
+    sink.close()
+    assert time.monotonic() - started < 1.0
+    again = open_sink(sink.topic, once(topic))
+    transact(again, b"kept", offsets=offsets)
+    assert rows(kafka, sink.topic, client) == [b"kept"]
+    assert member.source.committed([f"{topic}-0"]) == {f"{topic}-0": Mark(1)}
+    released.set()
+    member.source.close()
