@@ -27,6 +27,7 @@ from streamlearn.testing import (
     Quiet,
     Revoke,
 )
+from streamlearn.testing.kafka_broker import new_cluster_id
 
 
 class Rows(Output):
@@ -372,3 +373,9 @@ def test_notes_have_a_limit() -> None:
     member.poll()
     with pytest.raises(OptionError, match="4096"):
         member.source.commit({"events-0": Mark(1, "x" * 5000)})
+
+
+def test_ids_of_clusters_are_no_options() -> None:
+    ids = {new_cluster_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(len(id) == 22 and not id.startswith("-") for id in ids)

@@ -51,6 +51,8 @@ def main() -> None:
     latency = np.array(arrived) - np.array(due)
     settled = np.array(due) >= (due[0] if due else 0.0) + spec["skip"]
     found_ = {"rows": len(due), "lost": lost + spec["rows"] - expected, "again": again}
+    if due:
+        found_["span"] = arrived[-1] - arrived[0]
     if settled.any():
         points = np.percentile(latency[settled], [50, 99, 99.9])
         found_ |= dict(zip(("p50", "p99", "p99.9"), points.tolist(), strict=True)) | {

@@ -89,7 +89,7 @@ class Broker:
         StreamlearnError
             If one stops or does not answer in time; the message has the end of its log.
         """
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = new_cluster_id()
         new = [node for node in range(self._nodes) if not (self._at(node) / "server.properties").exists()]
         for formatting in [self._format(node, cluster) for node in new]:
             told = formatting.communicate()[0]
@@ -227,6 +227,11 @@ class Broker:
                     self.stop()
                     raise StreamlearnError(f"Kafka did not start; the end of its log:\n{tail}")
                 time.sleep(0.05)
+
+
+def new_cluster_id() -> str:
+    """An identifier as Kafka writes them; one that began with "-" would be taken for an option."""
+    return urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
 
 def find_java() -> str:
