@@ -76,7 +76,7 @@ class Reader:
         while not enough():
             assert time.monotonic() < end, f"only {len(self)} predictions came; {[w.log() for w in alive]}"
             for worker in alive:
-                assert worker.process.poll() is None, worker.log()
+                assert worker.process.poll() is None, (worker.process.returncode, worker.log())
             self._read(0.2)
 
     def rest(self, seconds: float = 1.0) -> None:

@@ -41,16 +41,16 @@ def new_job(kafka: Kafka, make_topic: Callable[..., str], tmp_path: Path) -> New
 
 
 def test_topic_to_topic_though_killed(new_job: NewJob, client: str) -> None:
-    job, rows = new_job(client), events(6000)
-    job.set(batch={"rows": 50})
+    job, rows = new_job(client), events(12_000)
+    job.set(batch={"rows": 10})
     job.write(rows)
     with job.reader() as reader:
         with job.worker() as worker:
-            reader.until(lambda: len(reader) >= 1200, alive=[worker])
+            reader.until(lambda: len(reader) >= 2400, alive=[worker])
             worker.kill()
-        assert len(reader) < 6000
+        assert len(reader) < 12_000
         with job.worker() as worker:
-            reader.until(lambda: len(reader) >= 6000, alive=[worker])
+            reader.until(lambda: len(reader) >= 12_000, alive=[worker])
             worker.stop()
         reader.rest()
         assert told(reader) == expected(rows, 2)
@@ -61,7 +61,7 @@ def test_topic_to_topic_though_killed(new_job: NewJob, client: str) -> None:
 
 def with_labels(job: Job, rows: list[dict[str, Any]], make_topic: Callable[..., str], delay: int) -> None:
     """Write events, and their classes ``delay`` seconds later to a topic of their own; an event comes each second."""
-    labels, start = make_topic(job.partitions), 1.7e9
+    labels, start = make_topic(job.partitions), float(int(time.time()) - 100_000)  # older ones would expire
     job.write([{k: v for k, v in row.items() if k != "class"} for row in rows], [start + row["n"] for row in rows])
     late = [{"n": row["n"], "class": row["class"]} for row in rows]
     write(job.bootstrap, labels, late, job.partitions, [start + row["n"] + delay + 0.5 for row in rows])
