@@ -160,7 +160,7 @@ class Job:
         return self
 
     def short_sessions(self) -> Job:
-        """Let a worker's partitions go to others soon after it is gone: it is a static member, and expected to return."""
+        """Let the partitions of a worker that is gone go to others soon: it is a static member, and expected back."""
         self.settings["source"]["options"] = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}
         return self
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -70,20 +71,26 @@ def with_labels(job: Job, rows: list[dict[str, Any]], make_topic: Callable[..., 
 
 
 def expected_late(rows: list[dict[str, Any]], partitions: int, delay: int, *, keyed: bool) -> Any:
-    """What a loop predicts that learns each class ``delay`` seconds after its event."""
+    """What a loop predicts that learns each class ``delay`` seconds after its event; models by key share a schema."""
     found: dict[int, list[tuple[int, Any]]] = defaultdict(list)
     models: dict[Any, sl.NaiveBayes] = defaultdict(sl.NaiveBayes)
-    hidden = ("n", "class", "who") if keyed else ("n", "class")
+    names = ["kind", "x"] if keyed else ["kind", "who", "x"]
+    kinds = {name: "numeric" if name == "x" else "nominal" for name in names}
+    schemas = [sl.Schema([sl.Field(*kind) for kind in kinds.items()], target="class") for _ in range(partitions)]
 
-    def model_of(row: dict[str, Any]) -> sl.NaiveBayes:
-        return models[row["n"] % partitions, row["who"] if keyed else None]
+    def walk(row: dict[str, Any], step: int, *label: Any) -> Any:
+        number = row["n"] % partitions
+        batch = schemas[number].encode([{name: row[name] for name in names}], list(label) or None)
+        made = models[number, row["who"] if keyed else None].process(batch, np.array([step]))
+        return schemas[number].decode_label(made.prediction[0])
 
+    for row in rows[: 100 * partitions]:  # from which the pipeline infers its schema
+        schemas[row["n"] % partitions].encode([{name: row[name] for name in names}])
     for row in rows:
         n = row["n"]
         for late in rows[n - delay - 1 : n - delay] if n > delay else []:
-            model_of(late).learn_one({k: v for k, v in late.items() if k not in hidden}, late["class"])
-        x = {name: value for name, value in row.items() if name not in hidden}
-        found[n % partitions].append((n, model_of(row).predict_one(x)))
+            walk(late, -1, late["class"])
+        found[n % partitions].append((n, walk(row, 0)))
     return dict(found)
 
 
