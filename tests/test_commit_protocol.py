@@ -28,7 +28,7 @@ from streamlearn.runtime.notes import named_by
 from streamlearn.runtime.worker import Worker
 from streamlearn.testing import ABORT, Crash, Item, Lose, MemoryBroker, MemorySink, MemorySource, Quiet, Revoke
 
-SEQUENCES = int(os.environ.get("STREAMLEARN_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("STREAMLEARN_SEQUENCES", "50"))
 FAULTS: list[tuple[str, Any, bool]] = [
     ("source.open", SourceError, False),
     ("source.poll", Crash, False),
