@@ -118,9 +118,15 @@ class ConfluentReader(Reader):
         self._active: set[Part] = set()
         self._failed: BaseException | None = None
         self._closed = False
+        # What the client may not be asked in its own callbacks: `list_topics` and `cluster_id` make it forget that it
+        # is in a poll, and the next callback of that poll, such as each second's statistics, then ends the process (an
+        # assertion in its CallState_get).
+        self._called_back = False
+        self._numbers: dict[str, list[int]] = {}
         self._consumer = _made(ck.Consumer, config)
         try:
             self._consumer.list_topics(timeout=CONNECT)
+            self._cluster = self._consumer.cluster_id(timeout=CONNECT)
         except KafkaException as failed:
             self._consumer.poll(0)  # brings the log
             self._consumer.close()
@@ -130,8 +136,10 @@ class ConfluentReader(Reader):
         return sorted(self._metadata(None).topics)
 
     def partitions(self, topic: str) -> list[int]:
-        found = self._metadata(topic).topics.get(topic)
-        return sorted(found.partitions) if found is not None and found.error is None else []
+        if not self._called_back:
+            found = self._metadata(topic).topics.get(topic)
+            self._numbers[topic] = sorted(found.partitions) if found is not None and found.error is None else []
+        return self._numbers.get(topic, [])
 
     def _metadata(self, topic: str | None) -> Any:
         with self._asking("the brokers for their topics"):
@@ -159,11 +167,14 @@ class ConfluentReader(Reader):
     def _assigned(self, consumer: Any, given: list[TopicPartition]) -> None:
         parts = [Part(tp.topic, tp.partition) for tp in given]
         starts: Mapping[Part, int] = {}
+        self._called_back = True
         try:
             if parts and not self._closed and self._rebalance is not None:
                 starts = self._rebalance.assigned(parts)
         except BaseException as failed:  # the client must have its assignment all the same; `poll` raises this
             self._failed = failed
+        finally:
+            self._called_back = False
         at = [TopicPartition(p.topic, p.number, starts.get(p, ck.OFFSET_INVALID)) for p in parts]
         if self._incremental:
             consumer.incremental_assign(at)
@@ -183,11 +194,14 @@ class ConfluentReader(Reader):
 
     def _taken(self, consumer: Any, given: list[TopicPartition], how: str) -> None:
         parts = [Part(tp.topic, tp.partition) for tp in given]
+        self._called_back = True
         try:
             if parts and not self._closed and self._rebalance is not None:
                 getattr(self._rebalance, how)(parts)
         except BaseException as failed:
             self._failed = failed
+        finally:
+            self._called_back = False
         if self._incremental:
             consumer.incremental_unassign(given)
         else:
@@ -353,7 +367,7 @@ class ConfluentReader(Reader):
     def in_transaction(self, marks: Mapping[Part, Mark]) -> Offsets:
         return Offsets(
             self.client,
-            self._consumer.cluster_id(timeout=ANSWER),
+            self._cluster,
             self._consumer.consumer_group_metadata(),
             _offsets(marks),
         )

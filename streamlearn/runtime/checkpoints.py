@@ -44,6 +44,7 @@ __all__ = ["Checkpoint", "CheckpointId", "CheckpointStore", "Lineage", "Skipped"
 
 _FILE = re.compile(r"([0-9]+)-([0-9]+)\.ckpt(\.tmp)?")
 _OWNER = re.compile(r"([0-9]+)\.owner")
+_CONFIRMED = "committed"
 _MAX_NAME = 255  # bytes of a file name, on all file systems in use
 _ADVICE = {
     errno.ENOSPC: "the disk is full: make room",
@@ -268,6 +269,22 @@ class Lineage:
             self._disk.unlink(path)
         except OSError as error:  # the next owner removes it
             log.warning("can't remove %s: %s", path, error.strerror)
+
+    def confirm(self) -> None:
+        """Leave a sign that another store has committed a checkpoint of ours, should it ever forget that it did.
+
+        It need not be synced: it matters when both that store has lost its memory and the host its power.
+        """
+        path = self.directory / _CONFIRMED
+        try:
+            self._disk.close(self._disk.create(path))
+        except OSError as error:
+            raise self._failure("can't tell that it was committed", error) from error
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether `confirm` was ever called."""
+        return _CONFIRMED in self._names()
 
     # -- reading
 

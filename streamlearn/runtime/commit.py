@@ -170,6 +170,7 @@ class Transactional(Commit):
         self._open = False
         reach("after-commit")
         for shard in shards:
+            shard.confirm()
             shard.prune()
         return written
 

@@ -119,9 +119,9 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
         _missing(shard, str(max(named)), on_missing)
         return Beginning(None, positions)
     proved = _proved(lineage)
-    if proved is None:
+    if proved is None and not lineage.confirmed:
         return Beginning(_beginning(shard, lineage), positions)
-    if shard.shared and committed:  # others have all that it had: its model goes on, for what it will have
+    if shard.shared and committed and proved is not None:  # others have all that it had, but its model goes on
         checkpoint = lineage.newest(committed=proved)
         assert checkpoint is not None
         shard.restore(checkpoint)
@@ -129,7 +129,7 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
         return Beginning(checkpoint, positions)
     if not committed:
         raise StateError(
-            f"{shard.name}: there are committed checkpoints ({proved}), but the consumer group has no offsets: they "
+            f"{shard.name}: checkpoints were committed ({proved}), but the consumer group has no offsets: they "
             "have expired, or the group's name was changed. Going on would repeat predictions. Restore the group's "
             "offsets, or begin anew in another checkpoint directory"
         )
@@ -167,6 +167,8 @@ def _proved(lineage: Lineage) -> CheckpointId | None:
             after = str(id)  # it can't be told: better ask than repeat
         if after is not None:
             proved.append(CheckpointId.parse(after))
+    if not proved and lineage.confirmed:
+        proved = lineage.ids()[-1:]  # the first
     return max(proved, default=None)
 
 

@@ -98,6 +98,7 @@ class Shard:
         self._pending: PendingLabels | None = None
         self.merge = None if plan.labels is None else Merge()
         self._previous: CheckpointId | None = None
+        self._confirmed = False
         self._keyed: dict[CheckpointId, dict[str, Any]] = {}  # of each checkpoint, what its models by key need
         directory = None if lineage is None else lineage.directory
         self.contenders = [Contender(label, learner, plan, directory) for label, learner in plan.learners.items()]
@@ -486,6 +487,12 @@ class Shard:
         """
         if self.lineage is not None:
             self.lineage.write(self.content(sinks), note={"reason": "beginning"})
+
+    def confirm(self) -> None:
+        """Its checkpoint was committed by another store: leave a sign, once, that there is one to come back to."""
+        if self.lineage is not None and not self._confirmed:
+            self.lineage.confirm()
+            self._confirmed = True
 
     def prune(self) -> None:
         """Remove checkpoints that no committed position can name any more."""

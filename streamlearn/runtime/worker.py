@@ -51,6 +51,7 @@ log = logging.getLogger("streamlearn")
 RETRIED = (FencedError, UncertainError, SinkError, SourceError, CheckpointError)
 STATUS_EVERY = 0.5  # seconds between two snapshots for those who watch
 IDLE = 0.1  # seconds that a poll waits where nothing else is due
+JOINING = 30.0  # seconds without a partition that do not count as idle: a group takes its time to share them out
 WELL = 60.0  # seconds after which earlier failures are forgiven where there is nothing to commit
 Reason = Literal["interval", "rows", "revoked", "stop", "start"]
 
@@ -244,10 +245,8 @@ class Incarnation:
         plan = self._plan
         try:
             polled = self._source.poll(plan.batch_rows, self._patience())
-        except Exception:
-            self._raise()  # what failed in a callback is why the source fails: that a partition was not sought, say
-            raise
-        self._raise()
+        finally:
+            self._raise()  # what failed in a callback, whatever the source made of that
         assert self._commit is not None
         for records in polled:
             self._take(records)
@@ -264,9 +263,16 @@ class Incarnation:
             self._snapshot(now)
         if plan.stop_rows is not None and self._worker._safe_rows + self._rows >= plan.stop_rows:
             return False
-        if plan.stop_idle is not None and now - self._progress >= plan.stop_idle:
+        if self._idled(now):
             return False
         return bool(polled) or not self._finished()
+
+    def _idled(self, now: float) -> bool:
+        """Whether nothing came for as long as the plan says; what is known to be there is waited for."""
+        limit = self._plan.stop_idle
+        if limit is None or now - self._progress < limit + (0.0 if self._owner else JOINING):
+            return False
+        return not any(self._source.lag().values()) and (self._labels is None or not any(self._labels.lag().values()))
 
     def _finished(self) -> bool:
         """Whether nothing more will come."""
@@ -508,6 +514,7 @@ class Incarnation:
                 self._owner[partition] = shard
                 self._source.seek(partition, shard.positions.get(partition))
         self._assign_labels()
+        self._progress = time.monotonic()
         self._worker._tell("assigned", sorted(self._grouped(partitions)))
 
     def _check_pairs(self, labels: LiveSource) -> None:

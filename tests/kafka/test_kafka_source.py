@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -451,6 +452,34 @@ def test_notes_travel_with_positions(kafka: Kafka, make_topic: MakeTopic, client
     member.source.commit({f"{topic}-0": Mark(4, note)})
     assert member.source.committed([f"{topic}-0", f"{topic}-1"]) == {f"{topic}-0": Mark(4, note)}
     member.source.close()
+
+
+def test_a_callback_may_take_long_and_ask(kafka: Kafka, client: str, make_topic: MakeTopic) -> None:
+    """The client calls back about other things when it is done, such as its statistics of each second."""
+    topic = make_topic(2)
+    write(kafka.bootstrap, topic, client, [b"1", b"2"])
+    made = source(kafka, topic, client, group=topic)
+    asked = []
+
+    class Slow:
+        def assigned(self, partitions: Sequence[str]) -> None:
+            asked.append((made.partitions(), made.committed(partitions)))
+            for partition in partitions:
+                made.seek(partition, None)
+            made.transaction_offsets({partition: Mark(0) for partition in partitions})
+            time.sleep(2.5)
+
+        def revoked(self, partitions: Sequence[str]) -> None: ...
+
+        lost = revoked
+
+    with made:
+        made.open(worker())
+        made.subscribe(Slow())
+        got = 0
+        while got < 2:
+            got += sum(map(len, made.poll(10, 0.5)))
+    assert asked[0] == ([f"{topic}-0", f"{topic}-1"], {})
 
 
 def test_what_a_failing_callback_raises_comes_out_of_poll(kafka: Kafka, make_topic: MakeTopic, client: str) -> None:
