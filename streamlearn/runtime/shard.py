@@ -24,7 +24,7 @@ from .contender import Contender
 from .merge import Merge, Turn
 from .observer import Alarm, ShardStatus, Stage
 from .outputs import Answers, DeadLetters, Predictions
-from .pending import Arrivals, LabelStep, PendingLabels
+from .pending import LabelStep, PendingLabels
 from .plan import Plan
 
 log = logging.getLogger("streamlearn")
@@ -246,7 +246,7 @@ class Shard:
     ) -> list[tuple[Rejected, Stage]]:
         """Let all contenders predict the rows, and learn those whose labels are there; the records that failed."""
         ids = [] if records is None else records.ids(rows)
-        step, arrivals = (None, None) if turn is None else self._step(batch, rows, ids, records, turn, done)
+        step = None if turn is None else self._step(batch, rows, ids, records, turn, done)
         whole, schedule, late = (batch, None, 0) if step is None else (step.batch, step.schedule, step.late)
         if not len(whole):
             return []
@@ -265,7 +265,7 @@ class Shard:
         failed = {row - late: why for row, why in missed[self.contenders[0].label].items() if row >= late}
         if records is not None:
             good = np.array([row for row in range(len(ids)) if row not in failed], np.int64) if failed else None
-            known = self._known(batch, arrivals, classes)
+            known = self._known(batch, classes) if step is None else step.known
             done.predictions = self._predictions(batch, records, rows, ids, outputs, late, good, known)
         return [(Rejected(int(rows[row]), why), "process") for row, why in failed.items()]
 
@@ -314,7 +314,7 @@ class Shard:
 
     def _step(
         self, batch: Batch, rows: np.ndarray, ids: Sequence[str], records: Records | None, turn: Turn, done: Done
-    ) -> tuple[LabelStep, Arrivals]:
+    ) -> LabelStep:
         """Find the predictions for which labels came; a label that is none is set aside."""
         labels = self._plan.labels
         assert labels is not None
@@ -328,22 +328,14 @@ class Shard:
         failed = [*rejected, *((places[r.row][0], Rejected(places[r.row][1], r.reason)) for r in step.rejected)]
         for part, bad in sorted(failed, key=lambda pair: (pair[0], pair[1].row)):
             self._set_aside(turn.labels[part], [(bad, "label")], done)
-        return step, arrivals
+        return step
 
-    def _known(self, batch: Batch, arrivals: Arrivals | None, classes: int) -> np.ndarray | None:
+    def _known(self, batch: Batch, classes: int) -> np.ndarray | None:
         """How many classes were known before each row, if there were ``classes`` before the batch."""
         assert self.schema is not None
-        n = len(batch)
-        if len(self.schema.classes) == classes:  # the usual case: none came meanwhile
+        if len(self.schema.classes) == classes or batch.y is None:  # the usual case: none came meanwhile
             return None
-        if arrivals is None:
-            places, codes = np.arange(1, n + 1), batch.y
-        else:
-            places, codes = arrivals.before, self.schema.encode_target(list(arrivals.labels))
-        known = np.zeros(n + 1, np.int64)
-        if codes is not None and codes.dtype == np.int64:
-            np.maximum.at(known, places, codes + 1)
-        return np.maximum(classes, np.maximum.accumulate(known)[:n])
+        return np.maximum.accumulate(np.concatenate([[classes], batch.y[:-1] + 1]))
 
     def _predictions(
         self,
