@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import platform
+import signal
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ def main() -> None:
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, "
           f"load {os.getloadavg()[0]:.1f}; confluent-kafka {version('confluent-kafka')}, "
           f"kafka-python {version('kafka-python')}, river {version('river')}\n", flush=True)  # fmt: skip
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without stopping the broker and the workers
     found: dict[str, Any] = {}
     with cluster(given.bootstrap) as kafka:
         if "throughput" in wanted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from streamlearn.demo import proof, topics
+from streamlearn.demo.committed import Committed
 from streamlearn.errors import SourceError
 
 ROWS = 3000
@@ -36,6 +38,20 @@ def test_the_job_is_killed_resumed_and_proven(tmp_path: Path) -> None:
     again = demo("--keep", str(folder))
     assert again.returncode == 2
     assert "is there already" in again.stderr
+
+
+def test_it_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "streamlearn", "demo", "--keep", str(tmp_path / "kept")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        owners: set[int] = set()
+        until = time.monotonic() + 60
+        while not owners and time.monotonic() < until:
+            owners = Committed.of(tmp_path / "kept" / "state").owners
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(30) == 143
+    assert len(owners) == 1
+    assert not Path(f"/proc/{owners.pop()}").exists()
 
 
 def test_kafka_must_be_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -43,6 +44,7 @@ def demo(
     from ...demo.job import Job, is_warm, warm_up
 
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without ending its processes
     with ExitStack() as held:
         if keep is None:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="streamlearn-demo-")))
