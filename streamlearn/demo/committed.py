@@ -53,7 +53,7 @@ class Committed:
 
     def accuracy(self, shard: str) -> float:
         """The champion's, test-then-train, since the beginning; 0 before the first event."""
-        return float(self.shards[shard]["learners"]["champion"]["metrics"].get("accuracy") or 0.0)
+        return float(self.shards[shard]["metrics"]["champion"].get("accuracy") or 0.0)
 
     @property
     def mean_accuracy(self) -> float:

@@ -167,13 +167,18 @@ class Contender:
 
     def about(self) -> dict[str, Any]:
         """What a checkpoint's manifest says of it."""
-        values = {} if self.metrics is None else self.metrics.values()
+        prototype = self.learner.prototype if isinstance(self.learner, KeyedModels) else self.learner
         return {
-            "version": self.version,
-            "learner": repr(self.learner),
+            "type": name_of("learners", type(prototype)) or type(prototype).__name__,
+            "params": {name: _shown(value) for name, value in prototype.params.items()},
             "bytes": self.learner.nbytes,
-            "metrics": {name: None if np.isnan(value) else value for name, value in values.items()},
+            "version": self.version,
         }
+
+    def measured(self) -> dict[str, float | None]:
+        """The metrics over the whole stream; None for those that are not defined."""
+        values = {} if self.metrics is None else self.metrics.values()
+        return {name: None if np.isnan(value) else value for name, value in values.items()}
 
     def state(self) -> dict[str, Any]:
         """Everything it needs to go on bit for bit."""
@@ -216,3 +221,7 @@ class Contender:
                 f"the checkpoint holds {self.label} as a pickle, which runs code when it is read: say checkpoint: "
                 "{pickle: true} if you trust the checkpoint directory"
             )
+
+
+def _shown(value: Any) -> Any:
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)

@@ -521,6 +521,7 @@ class Shard:
                 "sinks": dict(sinks),
                 "fingerprint": dict(self._plan.fingerprint),
                 "learners": {contender.label: contender.about() for contender in self.contenders},
+                "metrics": {contender.label: contender.measured() for contender in self.contenders},
             },
             "schema": None if self.schema is None else self.schema.to_dict(),
             "contenders": {contender.label: contender.state() for contender in self.contenders},

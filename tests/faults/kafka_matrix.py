@@ -419,5 +419,5 @@ def verify(truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str]
             findings.say("metrics", f"partition {partition} has {len(shards)} lineages of checkpoints")
             continue
         about = verifier.about(max(shards[0].glob("*.ckpt")))
-        verifier.compare_accuracy(truth, partition, about["learners"]["champion"]["metrics"], findings)
+        verifier.compare_accuracy(truth, partition, about["metrics"]["champion"], findings)
     return findings

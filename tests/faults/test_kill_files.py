@@ -86,7 +86,7 @@ def verify(folder: Path, truth: verifier.Truth) -> None:
     findings = verifier.Findings()
     verifier.compare(truth, verifier.lines(folder / "predictions.jsonl", findings), findings)
     verifier.compare_dead(truth, verifier.lines(folder / "dead.jsonl", findings), findings)
-    measured = verifier.about(newest(folder))["learners"]["champion"]["metrics"]
+    measured = verifier.about(newest(folder))["metrics"]["champion"]
     verifier.compare_accuracy(truth, "0", measured, findings)
     assert findings.ok, findings
     assert findings.rows == len(truth.predictions["0"])
