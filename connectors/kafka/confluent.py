@@ -21,6 +21,7 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
+OFFSETS = 10.0  # seconds to send offsets: a client may wait for ever for a coordinator that died, a new client not
 
 
 _GONE = {  # this member, or this producer, was replaced by another
@@ -365,6 +366,7 @@ class ConfluentWriter(Writer):
         self._heard = _Heard(writing.log)
         self._undelivered: KafkaError | None = None
         self._transactional = writing.transaction is not None
+        self._stuck = False
         self._timeout = writing.timeout
         config: dict[str, Any] = {
             "linger.ms": 5,
@@ -467,14 +469,20 @@ class ConfluentWriter(Writer):
         if offsets is not None:
             self._patiently(
                 "sending offsets to the transaction",
-                lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, ANSWER),
+                lambda: self._producer.send_offsets_to_transaction(offsets.offsets, offsets.group, OFFSETS / 2),
                 SinkError,
+                OFFSETS,
             )
-        self._patiently("committing the transaction", lambda: self._producer.commit_transaction(ANSWER), UncertainError)
+        self._patiently(
+            "committing the transaction",
+            lambda: self._producer.commit_transaction(ANSWER),
+            UncertainError,
+            max(self._timeout, ANSWER),
+        )
 
-    def _patiently(self, what: str, action: Callable[[], None], unknown: type[Exception]) -> None:
+    def _patiently(self, what: str, action: Callable[[], None], unknown: type[Exception], limit: float) -> None:
         """Do it until it is done or failed; both calls go on where they were when called again."""
-        deadline = time.monotonic() + max(self._timeout, ANSWER)
+        deadline = time.monotonic() + limit
         while True:
             try:
                 return action()
@@ -483,6 +491,7 @@ class ConfluentWriter(Writer):
                 if error.code() in _GONE or error.txn_requires_abort():
                     raise self._translated(what, failed) from failed
                 if not error.retriable() or time.monotonic() > deadline:
+                    self._stuck = True
                     raise unknown(f"{what}: {error.str()}") from failed
                 time.sleep(0.05)
 
@@ -494,6 +503,8 @@ class ConfluentWriter(Writer):
         return (FencedError if cause.code() in _GONE else SinkError)(f"{what}: {cause.str()}")
 
     def abort(self) -> None:
+        if self._stuck:  # it would wait as long again; the start of the next producer ends the transaction
+            return
         try:
             self._producer.abort_transaction(ANSWER)
         except KafkaException as failed:

@@ -113,7 +113,9 @@ class Worker:
             self.process = subprocess.Popen(command, cwd=file.parent, stderr=log, start_new_session=True)
 
     def log(self) -> str:
-        return self._log.read_text()[-3000:]
+        """The end of what it said, without what the client says of its connections."""
+        said = [line for line in self._log.read_text().splitlines() if not line.startswith("%")]
+        return "\n".join(said)[-6000:]
 
     def kill(self) -> None:
         """As ``kill -9``."""
