@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import warnings
 from collections import defaultdict
@@ -21,7 +22,7 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
-OFFSETS = 10.0  # seconds to send offsets: a client may wait for ever for a coordinator that died, a new client not
+OFFSETS = 10.0  # seconds to send offsets, which is not yet the commit: then rather begin again with new clients
 
 
 _GONE = {  # this member, or this producer, was replaced by another
@@ -481,11 +482,18 @@ class ConfluentWriter(Writer):
         )
 
     def _patiently(self, what: str, action: Callable[[], None], unknown: type[Exception], limit: float) -> None:
-        """Do it until it is done or failed; both calls go on where they were when called again."""
+        """Do it until it is done or failed; both calls go on where they were when called again.
+
+        A broker that dies at the wrong moment makes the client forget its own time-out, and never return: so it is
+        called on a thread that is left behind then, and its producer with it.
+        """
         deadline = time.monotonic() + limit
         while True:
             try:
-                return action()
+                if _within(max(0.0, deadline - time.monotonic()) + 1.0, action):
+                    return
+                self._stuck = True
+                raise unknown(f"{what}: no answer in {limit:g} s")
             except KafkaException as failed:
                 error = _error(failed)
                 if error.code() in _GONE or error.txn_requires_abort():
@@ -503,7 +511,7 @@ class ConfluentWriter(Writer):
         return (FencedError if cause.code() in _GONE else SinkError)(f"{what}: {cause.str()}")
 
     def abort(self) -> None:
-        if self._stuck:  # it would wait as long again; the start of the next producer ends the transaction
+        if self._stuck:  # it would wait for ever; the start of the next producer ends the transaction
             return
         try:
             self._producer.abort_transaction(ANSWER)
@@ -514,12 +522,32 @@ class ConfluentWriter(Writer):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            if self._stuck:  # closing would wait for the call that does not return
+                return
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # of a fenced producer that has nothing left to abort
                 with suppress(KafkaException, SystemError):
                     self._producer.purge()
                     self._producer.flush(1.0)
                 self._producer.close()
+
+
+def _within(seconds: float, action: Callable[[], None]) -> bool:
+    """Whether it came to an end in time; what it raises is raised."""
+    failed: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            action()
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=act, name="streamlearn-kafka-commit", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    return not thread.is_alive()
 
 
 def _made(kind: Callable[[dict[str, Any]], Any], config: dict[str, Any]) -> Any:
