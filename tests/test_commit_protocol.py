@@ -110,7 +110,7 @@ def late(events: list[Any], partition: int) -> tuple[list[Any], list[Any]]:
         for _ in range(draw.choice([0, 1, 1, 1, 2])):
             when = i + draw.choice([-0.5, 0.5, 3.5, 20.5])
             labels.append(Item({"n": draw.choice([i, i, i, 999]), "class": event["class"]}, time=when))
-    labels.sort(key=lambda item: item.time)
+    labels.sort(key=lambda item: item.time or 0.0)
     return timed, [*labels[:3], b"{", *labels[3:]]
 
 
@@ -148,7 +148,7 @@ def stories(
 # -- how it is lived through ------------------------------------------------------------------------------------------
 
 Mode = str
-SINKS: dict[Mode, dict[str, bool]] = {
+SINKS: dict[Mode, dict[str, Any]] = {
     "transactions": {"transactional": True},
     "files": {"exact": True},
     "at-least-once": {},
