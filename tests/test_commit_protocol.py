@@ -10,7 +10,7 @@ import itertools
 import os
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,7 +210,7 @@ class Run:
 
     def _two_workers(self) -> None:
         """Let two workers take turns; the second goes for good when the order is at its end."""
-        running: dict[str, Iterator[None]] = {}
+        running: dict[str, Generator[None, None, None]] = {}
         for step in self.story.order:
             what, _, name = step.rpartition(" ")
             if what == "evict":

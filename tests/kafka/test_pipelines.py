@@ -75,8 +75,11 @@ def expected_late(rows: list[dict[str, Any]], partitions: int, delay: int, *, ke
     found: dict[int, list[tuple[int, Any]]] = defaultdict(list)
     models: dict[Any, sl.NaiveBayes] = defaultdict(sl.NaiveBayes)
     names = ["kind", "x"] if keyed else ["kind", "who", "x"]
-    fields = [sl.Field(name, "numeric" if name == "x" else "nominal") for name in names]
-    schemas = [sl.Schema(fields, target="class") for _ in range(partitions)]
+
+    def fields() -> list[sl.Field]:
+        return [sl.Field(name, "numeric" if name == "x" else "nominal") for name in names]
+
+    schemas = [sl.Schema(fields(), target="class") for _ in range(partitions)]
 
     def walk(row: dict[str, Any], step: int, *label: Any) -> Any:
         number = row["n"] % partitions
