@@ -10,7 +10,7 @@ import itertools
 import os
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +110,7 @@ def late(events: list[Any], partition: int) -> tuple[list[Any], list[Any]]:
         for _ in range(draw.choice([0, 1, 1, 1, 2])):
             when = i + draw.choice([-0.5, 0.5, 3.5, 20.5])
             labels.append(Item({"n": draw.choice([i, i, i, 999]), "class": event["class"]}, time=when))
-    labels.sort(key=lambda item: item.time)
+    labels.sort(key=lambda item: item.time or 0.0)
     return timed, [*labels[:3], b"{", *labels[3:]]
 
 
@@ -148,7 +148,7 @@ def stories(
 # -- how it is lived through ------------------------------------------------------------------------------------------
 
 Mode = str
-SINKS: dict[Mode, dict[str, bool]] = {
+SINKS: dict[Mode, dict[str, Any]] = {
     "transactions": {"transactional": True},
     "files": {"exact": True},
     "at-least-once": {},
@@ -210,7 +210,7 @@ class Run:
 
     def _two_workers(self) -> None:
         """Let two workers take turns; the second goes for good when the order is at its end."""
-        running: dict[str, Iterator[None]] = {}
+        running: dict[str, Generator[None, None, None]] = {}
         for step in self.story.order:
             what, _, name = step.rpartition(" ")
             if what == "evict":

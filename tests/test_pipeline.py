@@ -12,9 +12,12 @@ import river.naive_bayes
 import river.tree
 
 import streamlearn as sl
-from streamlearn.errors import InputError, OptionError, StateError
+from streamlearn.errors import InputError, OptionError, PositionError, SinkError, StateError
+from streamlearn.live import Mark
+from streamlearn.records import Records
 from streamlearn.runtime.observer import Alarm, Observer
 from streamlearn.runtime.shard import Stop
+from streamlearn.runtime.worker import Worker
 from streamlearn.testing import ABORT, Crash, Item, MemoryBroker, MemorySink, MemorySource
 
 
@@ -287,3 +290,89 @@ def test_a_slow_batch_is_no_idleness(tmp_path: Path) -> None:
     broker = MemoryBroker({"events": [events(30)]})
     schema = {"target": "class", "id": "event_id", "infer_rows": 1}
     assert pipeline(broker, tmp_path, schema=schema, learner=Slow(), stop={"idle": 0.01}).run().rows == 30
+
+
+def exactly_once(broker: MemoryBroker, folder: Path, **more: Any) -> sl.Pipeline:
+    sink = MemorySink(broker, "predictions", transactional=True)
+    return pipeline(broker, folder, sink=sink, guarantee="exactly-once", **more)
+
+
+def test_offsets_that_belong_to_no_checkpoint_are_refused(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(20)]})
+    exactly_once(broker, tmp_path).run()
+    committed = broker.groups["events"].committed
+    noted = committed["events-0"]
+    committed["events-0"] = Mark(5)  # as a tool sets it
+    with pytest.raises(StateError, match="somebody else has set them"):
+        exactly_once(broker, tmp_path).run()
+    del committed["events-0"]
+    with pytest.raises(StateError, match="group has no offsets"):
+        exactly_once(broker, tmp_path).run()
+    committed["events-0"] = noted
+    broker.append("events-0", events(5))
+    assert exactly_once(broker, tmp_path).run().rows == 5
+
+
+def test_records_that_are_gone_are_not_waited_for(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(20)]})
+    exactly_once(broker, tmp_path).run()
+    broker.append("events-0", events(20))
+    broker.expire("events-0", 30)
+    began = time.monotonic()
+    with pytest.raises(PositionError):
+        exactly_once(broker, tmp_path, errors={"sink": {"retries": 5, "backoff": 10}}).run()
+    assert time.monotonic() - began < 5
+
+
+def test_a_stop_ends_the_wait_for_the_next_try(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(20)]})
+    line = exactly_once(broker, tmp_path, errors={"sink": {"retries": 5, "backoff": 60}})
+
+    class Impatient(Observer):
+        def retrying(self, what: str, error: BaseException, wait: float) -> None:
+            line.stop()
+
+    broker.fail("sink.commit", SinkError)
+    began = time.monotonic()
+    line.run(observers=[Impatient()])
+    assert time.monotonic() - began < 5
+    assert broker.documents("predictions") == []
+    assert exactly_once(broker, tmp_path).run().rows == 20
+
+
+def test_an_idle_worker_sleeps(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(20)]})
+
+    class Waiting(MemorySource):
+        polls = 0
+
+        def poll(self, max_rows: int, timeout: float) -> list[Records]:
+            Waiting.polls += 1
+            found = super().poll(max_rows, timeout)
+            if not found:
+                time.sleep(timeout)
+            return found
+
+    line = pipeline(broker, tmp_path, source=Waiting(broker, "events", bounded=False), stop={"idle": 1.0})
+    assert line.run().rows == 20
+    assert Waiting.polls < 30
+
+
+def test_checking_disturbs_nobody(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(20)]})
+    line = exactly_once(broker, tmp_path)
+    turns = Worker(line.plan).turns()
+    next(turns)
+    exactly_once(broker, tmp_path).check()
+    for _ in turns:
+        pass
+    assert len(broker.documents("predictions")) == 20
+
+
+def test_an_observer_that_fails_stops_nothing(tmp_path: Path) -> None:
+    class Broken(Observer):
+        def batch(self, batch: Any) -> None:
+            raise RuntimeError("no")
+
+    broker = MemoryBroker({"events": [events(20)]})
+    assert pipeline(broker, tmp_path).run(observers=[Broken()]).rows == 20

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Literal
@@ -100,7 +100,7 @@ class Worker:
         for _ in self.turns():
             pass
 
-    def turns(self) -> Iterator[None]:
+    def turns(self) -> Generator[None, None, None]:
         """The same, handing over control after each turn of the loop: tests let several workers take turns."""
         error: BaseException | None = None
         try:

@@ -46,7 +46,7 @@ def write(
     """Row n goes to partition n modulo their number, written at a time in seconds."""
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
     for i, row in enumerate(rows):
-        at = {} if times is None else {"timestamp": int(times[i] * 1000)}
+        at: dict[str, Any] = {} if times is None else {"timestamp": int(times[i] * 1000)}
         producer.produce(topic, json.dumps(row).encode(), partition=row["n"] % partitions, **at)
         if i % 1000 == 0:
             producer.poll(0)
@@ -87,9 +87,9 @@ class Reader:
 
     def _read(self, seconds: float) -> None:
         for message in self._consumer.consume(1000, seconds):
-            error, value = message.error(), message.value()
-            if error is None and value is not None:
-                self.found[message.partition()].append(json.loads(value))
+            error, value, partition = message.error(), message.value(), message.partition()
+            if error is None and value is not None and partition is not None:
+                self.found[partition].append(json.loads(value))
             else:
                 assert error is None or error.retriable() or error.code() == KafkaError._ALL_BROKERS_DOWN, error
 
@@ -113,7 +113,9 @@ class Worker:
             self.process = subprocess.Popen(command, cwd=file.parent, stderr=log, start_new_session=True)
 
     def log(self) -> str:
-        return self._log.read_text()[-3000:]
+        """The end of what it said, without what the client says of its connections."""
+        said = [line for line in self._log.read_text().splitlines() if not line.startswith("%")]
+        return "\n".join(said)[-6000:]
 
     def kill(self) -> None:
         """As ``kill -9``."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 import streamlearn as sl
 from streamlearn.errors import PositionError, StateError
@@ -75,8 +75,11 @@ def expected_late(rows: list[dict[str, Any]], partitions: int, delay: int, *, ke
     found: dict[int, list[tuple[int, Any]]] = defaultdict(list)
     models: dict[Any, sl.NaiveBayes] = defaultdict(sl.NaiveBayes)
     names = ["kind", "x"] if keyed else ["kind", "who", "x"]
-    kinds = {name: "numeric" if name == "x" else "nominal" for name in names}
-    schemas = [sl.Schema([sl.Field(*kind) for kind in kinds.items()], target="class") for _ in range(partitions)]
+
+    def fields() -> list[sl.Field]:
+        return [sl.Field(name, "numeric" if name == "x" else "nominal") for name in names]
+
+    schemas = [sl.Schema(fields(), target="class") for _ in range(partitions)]
 
     def walk(row: dict[str, Any], step: int, *label: Any) -> Any:
         number = row["n"] % partitions
@@ -228,7 +231,12 @@ def test_going_on_with_an_empty_model_if_told_to(new_job: NewJob) -> None:
 
 def under_load(job: Job, rows: list[dict[str, Any]], disturb: Callable[[Reader], None]) -> None:
     """Events come while the brokers are disturbed; an idempotent producer repeats nothing."""
-    writing = threading.Thread(target=lambda: [job.write(rows[i : i + 500]) for i in range(0, len(rows), 500)])
+
+    def write_all() -> None:
+        for i in range(0, len(rows), 500):
+            job.write(rows[i : i + 500])
+
+    writing = threading.Thread(target=write_all)
     with job.reader() as reader, job.worker() as worker:
         writing.start()
         reader.until(lambda: len(reader) >= len(rows) // 5, alive=[worker])
