@@ -92,6 +92,8 @@ def begin_transactional(shard: Shard, committed: Mapping[str, Mark], *, on_missi
     except VersionError:
         raise
     except (StateError, CheckpointError) as error:
+        if shard.shared and lineage.ids():  # pruned, while others had the partition
+            return _go_on(shard, lineage, positions)
         _missing(shard, f"{wanted} ({error})", on_missing)
         return Beginning(None, positions)
     assert checkpoint is not None
@@ -122,11 +124,7 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
     if proved is None and not lineage.confirmed:
         return Beginning(_beginning(shard, lineage), positions)
     if shard.shared and committed and proved is not None:  # others have all that it had, but its model goes on
-        checkpoint = lineage.newest(committed=proved)
-        assert checkpoint is not None
-        shard.restore(checkpoint)
-        lineage.discard_after(checkpoint.id)
-        return Beginning(checkpoint, positions)
+        return _go_on(shard, lineage, positions)
     if not committed:
         raise StateError(
             f"{shard.name}: checkpoints were committed ({proved}), but the consumer group has no offsets: they "
@@ -143,6 +141,18 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
     return Beginning(None, positions)
 
 
+def _go_on(shard: Shard, lineage: Lineage, positions: dict[str, Any]) -> Beginning:
+    """Keep the model that a worker's partitions share, and go on where others have come to meanwhile.
+
+    Whether its newest checkpoint was committed, no offset tells any more. If it was not, the model has learned some
+    events that others learn as well, which `scope: worker` allows; outputs are not concerned.
+    """
+    checkpoint = lineage.newest()
+    assert checkpoint is not None
+    shard.restore(checkpoint)
+    return Beginning(checkpoint, positions)
+
+
 def _beginning(shard: Shard, lineage: Lineage) -> Checkpoint | None:
     """The checkpoint of a shard that had done nothing yet, if it left one.
 
@@ -150,7 +160,8 @@ def _beginning(shard: Shard, lineage: Lineage) -> Checkpoint | None:
     """
     ids = lineage.ids()
     first = lineage.read(ids[-1]) if ids and not lineage.summary(ids[-1]).about["positions"] else None
-    lineage.discard_after(None if first is None else first.id)
+    if not shard.shared:  # else a partition that others have may name one of them, and come back
+        lineage.discard_after(None if first is None else first.id)
     if first is not None:
         shard.restore(first)
         shard.written = None
