@@ -787,7 +787,7 @@ sink.flush()
 print(json.dumps([row, sink.state("s")]))
 """)
     first, second, last = child.communicate(timeout=60)[0].splitlines()
-    assert first == second
+    assert first.partition(" (")[0] == second.partition(" (")[0]  # how much is free may have changed
     assert "full" in first
     assert "make room" in first
     rows, state = json.loads(last)
