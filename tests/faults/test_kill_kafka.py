@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ CELLS = covering(cells(), 1, seed=2)
 
 @pytest.mark.kafka
 @pytest.mark.slow
+@pytest.mark.skipif("STREAMLEARN_LONG" not in os.environ, reason="takes minutes: set STREAMLEARN_LONG=1")
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_exactly_once(cell: Cell, kafka: Kafka, tmp_path: Path) -> None:
     """``benchmarks/exactly_once.py`` runs more of the matrix."""

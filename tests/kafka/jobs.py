@@ -108,6 +108,7 @@ class Worker:
 
     def __init__(self, file: Path, name: str = "0", *more: str) -> None:
         self._log = file.parent / f"log-{name}"
+        self._before = len(self._log.read_text()) if self._log.exists() else 0
         command = [sys.executable, "-m", "streamlearn", "run", file.name, "--worker", name, *more]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=file.parent, stderr=log, start_new_session=True)
@@ -126,7 +127,10 @@ class Worker:
         os.kill(self.process.pid, number)
 
     def stop(self) -> None:
-        """Let it end in good order."""
+        """Let it end in good order; a process that has not started yet would not."""
+        end = time.monotonic() + 30
+        while ": started" not in self._log.read_text()[self._before :] and time.monotonic() < end:
+            time.sleep(0.05)
         self.process.terminate()
         assert self.process.wait(60) == 0, self.log()
 
