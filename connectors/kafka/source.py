@@ -132,8 +132,8 @@ class KafkaSource(LiveSource):
             raise OptionError("exactly-once needs isolation.level=read_committed")
         if worker.guarantee == "exactly-once" and self.protocol == "consumer":
             raise OptionError(
-                'exactly-once needs protocol="classic": with "consumer" (KIP-848), when a broker was killed, our tests saw '
-                "a prediction twice, and why is not known yet"
+                'exactly-once needs protocol="classic": with "consumer" (KIP-848), when a broker was killed, our tests '
+                "saw a prediction twice, and why is not known yet"
             )
         self._log = worker.log
         member = f"{worker.pipeline}-{worker.name}"
