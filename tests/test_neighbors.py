@@ -28,6 +28,14 @@ WINDOWS = st.fixed_dictionaries(
 )
 
 
+def coarse(stream: list[Event]) -> list[Event]:
+    """Numbers to six places: distances that differ by a rounding error only tie in the oracle, which takes roots."""
+    return [
+        event._replace(x={k: round(v, 6) if isinstance(v, float) else v for k, v in event.x.items()})
+        for event in stream
+    ]
+
+
 def window(options: dict[str, Any]) -> naive.Window:
     oracle = naive.Window(NOMINAL, **options)
     oracle.fields = ["a", "b", "colour"]  # the order of the schema
@@ -35,7 +43,7 @@ def window(options: dict[str, Any]) -> naive.Window:
 
 
 @MANY
-@given(stream=events(LABELS), options=WINDOWS, weighted=st.booleans())
+@given(stream=events(LABELS).map(coarse), options=WINDOWS, weighted=st.booleans())
 def test_every_row_agrees_with_the_plain_search(stream: list[Event], options: Any, weighted: bool) -> None:
     model, oracle = sl.KNNClassifier(schema=schema(), weighted=weighted, **options), window(options)
     for x, y, w in stream:
@@ -53,7 +61,7 @@ def test_every_row_agrees_with_the_plain_search(stream: list[Event], options: An
 
 
 @MANY
-@given(stream=events(VALUES), options=WINDOWS, weighted=st.booleans())
+@given(stream=events(VALUES).map(coarse), options=WINDOWS, weighted=st.booleans())
 def test_means_agree_with_the_plain_search(stream: list[Event], options: Any, weighted: bool) -> None:
     method = "weighted_mean" if weighted else "mean"
     model = sl.KNNRegressor(schema=schema("numeric"), aggregation_method=method, **options)
@@ -95,13 +103,13 @@ def test_a_row_of_weight_2_counts_twice(method: str) -> None:
 
 
 @MANY
-@given(stream=events(LABELS), options=WINDOWS, cuts=st.lists(st.integers(1, 30), max_size=4))
+@given(stream=events(LABELS).map(coarse), options=WINDOWS, cuts=st.lists(st.integers(1, 30), max_size=4))
 def test_laws_of_the_classifier(stream: list[Event], options: Any, cuts: list[int], tmp_path: Path) -> None:
     check_laws(sl.KNNClassifier(schema=schema(), weighted=True, **options), stream, cuts, tmp_path / "model")
 
 
 @MANY
-@given(stream=events(VALUES), options=WINDOWS, cuts=st.lists(st.integers(1, 30), max_size=4))
+@given(stream=events(VALUES).map(coarse), options=WINDOWS, cuts=st.lists(st.integers(1, 30), max_size=4))
 def test_laws_of_the_regressor(stream: list[Event], options: Any, cuts: list[int], tmp_path: Path) -> None:
     model = sl.KNNRegressor(schema=schema("numeric"), aggregation_method="median", **options)
     check_laws(model, stream, cuts, tmp_path / "model")

@@ -81,7 +81,10 @@ def test_two_workers_share_a_topic_and_a_killed_one_comes_back(kafka: Any, make_
         os.kill(children(supervisor.pid)[0], signal.SIGKILL)
         write(kafka.bootstrap, events, range(2000, 4000))
         read.until(lambda: len(read.ids) >= 4000)
-        assert len(children(supervisor.pid)) == 2
+        deadline = time.monotonic() + 30
+        while len(children(supervisor.pid)) < 2 or log.read_text().count(": started") < 3:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
         supervisor.send_signal(signal.SIGTERM)
         assert supervisor.wait(60) == 0
         with contextlib.suppress(AssertionError):
