@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,11 @@ from streamlearn.testing import Broker
 from tests.clusters import Kafka
 from tests.kafka.harness import Member, Out, read_all, until, values, worker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.slow,
+    pytest.mark.skipif("STREAMLEARN_LONG" not in os.environ, reason="three nodes need cores: set STREAMLEARN_LONG=1"),
+]
 
 
 @pytest.fixture(scope="module")
