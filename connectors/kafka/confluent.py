@@ -242,7 +242,7 @@ class ConfluentReader(Reader):
         if not messages:
             return []
         good = [m for m in messages if m.error() is None]
-        runs = [self._run(part, ms) for part, ms in self._by_partition(good, moved) if part not in moved]
+        runs = [self._run(part, ms) for part, ms in _by_partition(good) if part not in moved]
         if len(good) < len(messages):
             for message in messages:
                 if message.error() is not None:
@@ -252,17 +252,6 @@ class ConfluentReader(Reader):
             for part in moved & self._active & {Part(m.topic(), m.partition()) for m in good}:
                 self.start(part, self._known[part][0])
         return runs
-
-    def _by_partition(self, messages: list[Any], moved: set[Part]) -> list[tuple[Part, list[Any]]]:
-        """Messages by partition, each partition's in their order, partitions in theirs."""
-        if not messages:
-            return []
-        if len(self._active) == 1 and not moved:
-            return [(next(iter(self._active)), messages)]
-        found: dict[tuple[str, int], list[Any]] = defaultdict(list)
-        for message in messages:
-            found[message.topic(), message.partition()].append(message)
-        return [(Part(*part), found[part]) for part in sorted(found)]
 
     def _run(self, part: Part, messages: list[Any]) -> Run:
         offsets = [m.offset() for m in messages]
@@ -376,6 +365,19 @@ class ConfluentReader(Reader):
         if not self._closed:
             self._closed = True
             self._consumer.close()
+
+
+def _by_partition(messages: list[Any]) -> list[tuple[Part, list[Any]]]:
+    """Messages by partition, each partition's in their order, partitions in theirs."""
+    if not messages:
+        return []
+    topic, number = messages[0].topic(), messages[0].partition()
+    if all(m.partition() == number and m.topic() == topic for m in messages):
+        return [(Part(topic, number), messages)]
+    found: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for message in messages:
+        found[message.topic(), message.partition()].append(message)
+    return [(Part(*part), found[part]) for part in sorted(found)]
 
 
 class ConfluentWriter(Writer):

@@ -377,9 +377,7 @@ class Shard:
             key=own(batch.key),
             model_version=champion.version,
             shadows={shadow.label: answers(shadow.label, proba=False) for shadow in shadows},
-            record_keys=keys
-            if keys is None or whole
-            else [keys[row] for row in (rows if good is None else rows[good])],
+            record_keys=keys if keys is None or whole else [keys[row] for row in own_rows],
             number=self.number,
         )
 
