@@ -73,9 +73,7 @@ def load_features(probas: np.ndarray, row: int, n: int, floor: float, features: 
 
 
 @inlined
-def softmax(
-    features: np.ndarray, answers: np.ndarray, row: int, n: int, weights: np.ndarray, proba: np.ndarray
-) -> int:
+def softmax(features: np.ndarray, answers: np.ndarray, row: int, n: int, weights: np.ndarray, proba: np.ndarray) -> int:
     """Write the probabilities of the first ``n`` classes; the most likely one, the lowest of equals."""
     for c in range(n):
         proba[c] = 0.0
