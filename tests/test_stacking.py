@@ -7,9 +7,9 @@ import random
 
 import numpy as np
 import pytest
-from tests.naive.stacking import Stacking
 
 import streamlearn as sl
+from tests.naive.stacking import Stacking
 
 
 def members() -> list[sl.Learner]:

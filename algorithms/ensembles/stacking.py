@@ -15,7 +15,7 @@ from streamlearn.parameters import check_range
 from streamlearn.schema import Schema
 from streamlearn.work import test_then_train
 
-from .stacking_kernels import FLOOR, FORGET, KNOWN, RATE, StackerArrays, advance, make_stacker
+from .stacking_kernels import KNOWN, StackerArrays, advance, make_stacker
 
 DEFAULT_MEMBERS = (
     "mlp_classifier",
@@ -32,10 +32,10 @@ MOST_VOTES = 2**21
 
 
 class StackingClassifier(Learner):
-    """Members of different kinds side by side; how far each is trusted is learned row by row, from all their mistakes.
+    """Members of different kinds side by side; how far each is trusted is learned row by row, from their mistakes.
 
-    Every member predicts a row before anyone learns it. A softmax regression over the members' probabilities and answers
-    makes the prediction, and is itself learned from each label. Where a stream repeats its last label, the members that
+    Every member predicts a row before anyone learns it. A softmax regression over the members' probabilities and
+    answers makes the prediction, and itself learns each label. Where a stream repeats its last label, the members that
     know that win; where concepts move through space, the neighbours; where they change at once, the adaptive trees.
 
     Parameters

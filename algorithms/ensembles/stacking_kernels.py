@@ -37,7 +37,7 @@ class StackerArrays(NamedTuple):
     weights : float64 [2, M]
         Of the logarithms of the members' probabilities, and of their answers.
     squares : float64 [2, M]
-        Averages of the squared gradients, 0 before the first.
+        Averages of the squared gradients.
     """
 
     numbers: np.ndarray
@@ -99,10 +99,11 @@ def softmax(features: np.ndarray, answers: np.ndarray, row: int, n: int, weights
 def take_step(
     place: int, m: int, gradient: float, w: float, options: np.ndarray, weights: np.ndarray, squares: np.ndarray
 ) -> None:
-    """Move one weight against its gradient, in units of the gradients' recent size."""
-    before = squares[place, m]
-    square = gradient * gradient
-    squares[place, m] = square if before == 0.0 else before + options[FORGET] * (square - before)
+    """Move one weight against its gradient, in units of the gradients' recent size.
+
+    The average of their squares starts at 0, so that the first steps are larger, as 1 / sqrt(rows).
+    """
+    squares[place, m] += options[FORGET] * (gradient * gradient - squares[place, m])
     if squares[place, m] > 0.0:
         weights[place, m] -= options[RATE] * w * gradient / math.sqrt(squares[place, m])
 

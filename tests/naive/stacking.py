@@ -60,10 +60,8 @@ class Stacking:
                 gradient = sum((proba[c] - (c == y)) * value for c, value in values.items())
                 if kind == "answer" and not any(values.values()):
                     continue
-                before = squares[kind]
-                square = before + (gradient**2 - before) / self.memory if before > 0 else gradient**2
-                squares[kind] = square
-                if square > 0:
-                    weights[kind] -= self.learning_rate * min(w, 10.0) * gradient / math.sqrt(square)
+                squares[kind] += (gradient**2 - squares[kind]) / self.memory
+                if squares[kind] > 0:
+                    weights[kind] -= self.learning_rate * min(w, 10.0) * gradient / math.sqrt(squares[kind])
         for member in self.members:
             member.learn_one(x, y, w)
