@@ -62,7 +62,12 @@ def combine_votes(numbers: np.ndarray, votes: np.ndarray, work: Any, start: int,
     votes : float64 [M, S, C]
     work : Work
     """
-    votes, schedule, targets, weights = borrowed(votes), borrowed(work.schedule), borrowed(work.y), borrowed(work.weight)
+    votes, schedule, targets, weights = (
+        borrowed(votes),
+        borrowed(work.schedule),
+        borrowed(work.y),
+        borrowed(work.weight),
+    )
     prediction, proba = borrowed(work.prediction), borrowed(work.proba)
     M, C = votes.shape[0], votes.shape[2]
     total = np.empty(C)
