@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import streamlearn as sl
 from streamlearn.algorithms.trees.arrays import ENOUGH, extend, make_tree
 from streamlearn.algorithms.trees.member_kernels import Space, clear_at, learn_at, shortage_at, vote_at
 from streamlearn.algorithms.trees.one_row import tree_address
+
+import streamlearn as sl
 from streamlearn.random import generator, poisson
 
 GROWING: dict[str, Any] = {"grace_period": 20, "delta": 0.1, "tau": 0.2}

@@ -75,7 +75,7 @@ def combine_votes(numbers: np.ndarray, votes: np.ndarray, work: Any, start: int,
         row = schedule[step]
         if row < 0:
             y, w = targets[~row], weights[~row]
-            numbers[N_LEARNED] += (y >= 0) & (y < C) & (0.0 < w) & (w < np.inf)
+            numbers[N_LEARNED] += (y >= 0) & (y < C) & (w > 0.0) & (w < np.inf)
             continue
         total[:] = 0.0
         for i in range(M):
