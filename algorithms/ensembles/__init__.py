@@ -1,5 +1,6 @@
 """Ensembles of Hoeffding trees."""
 
+from .adaptive_random_forest import AdaptiveRandomForestClassifier
 from .oza_bag import OzaBagClassifier
 
-__all__ = ["OzaBagClassifier"]
+__all__ = ["AdaptiveRandomForestClassifier", "OzaBagClassifier"]
