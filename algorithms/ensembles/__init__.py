@@ -3,3 +3,9 @@
 from .stacking import StackingClassifier
 
 __all__ = ["StackingClassifier"]
+"""Ensembles of Hoeffding trees."""
+
+from .adaptive_random_forest import AdaptiveRandomForestClassifier
+from .oza_bag import OzaBagClassifier
+
+__all__ = ["AdaptiveRandomForestClassifier", "OzaBagClassifier"]
