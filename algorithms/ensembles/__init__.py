@@ -1,11 +1,7 @@
-"""Learners made of learners: votes of many members, and how they are weighed."""
-
-from .stacking import StackingClassifier
-
-__all__ = ["StackingClassifier"]
-"""Ensembles of Hoeffding trees."""
+"""Learners made of learners: many members, and how their votes are weighed."""
 
 from .adaptive_random_forest import AdaptiveRandomForestClassifier
 from .oza_bag import OzaBagClassifier
+from .stacking import StackingClassifier
 
-__all__ = ["AdaptiveRandomForestClassifier", "OzaBagClassifier"]
+__all__ = ["AdaptiveRandomForestClassifier", "OzaBagClassifier", "StackingClassifier"]
