@@ -121,8 +121,8 @@ class Cell:
 
     @property
     def possible(self) -> bool:
-        """KIP-848 is refused with exactly-once; kafka-python's assignors are no text that a file could name."""
-        return self.group != "consumer" and (self.client == "confluent" or self.group == "cooperative")
+        """kafka-python has no KIP-848, and its assignors are no text that a file could name."""
+        return self.client == "confluent" or self.group == "cooperative"
 
     def __str__(self) -> str:
         return ", ".join(map(str, asdict(self).values()))

@@ -47,12 +47,6 @@ def test_what_a_source_refuses(options: dict[str, Any], says: str) -> None:
         KafkaSource(**{"bootstrap": AT, "topics": "events", **options})
 
 
-def test_exactly_once_is_refused_with_kip_848() -> None:
-    source = KafkaSource(bootstrap=AT, topics="events", group="g", protocol="consumer", client="confluent")
-    with pytest.raises(OptionError, match="classic"):
-        source.open(Worker("power", guarantee="exactly-once"))
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [
