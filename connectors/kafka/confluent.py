@@ -105,8 +105,7 @@ class ConfluentReader(Reader):
         if reading.group and not reading.cooperative:  # never both, see `KafkaSource`
             config |= {"group.instance.id": reading.member}
         config |= reading.options
-        strategy = config.get("partition.assignment.strategy", "range")
-        self._incremental = not reading.group or reading.protocol == "consumer" or "cooperative" in strategy
+        self._incremental = not reading.group or reading.protocol == "consumer" or reading.cooperative
         self._committed_only = config["isolation.level"] == "read_committed"
         config |= {
             "bootstrap.servers": reading.bootstrap,

@@ -43,11 +43,7 @@ PATIENCE = 120.0  # seconds without progress after which a cell has failed
 COMMITS = {"1 row": 1, "100 rows": 100, "750 rows": 750}
 ROWS = {1: 900, 100: 12_000, 750: 30_000}
 FAULTS = ("kill", "term", "freeze", "broker", "broker and worker")
-GROUPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "eager": ("classic", {"partition.assignment.strategy": "range"}),
-    "cooperative": ("classic", {"partition.assignment.strategy": "cooperative-sticky"}),
-    "consumer": ("consumer", {}),
-}
+GROUPS = {"eager": ("classic", "eager"), "cooperative": ("classic", "cooperative"), "consumer": ("consumer", "eager")}
 LEARNERS: dict[str, tuple[str, Callable[[sl.Schema], Any], str | None]] = {
     "tree": (
         "learner: {type: hoeffding_tree_classifier, grace_period: 50, delta: 0.01}",
@@ -94,6 +90,7 @@ source:
   group: {name}
   client: {client}
   protocol: {protocol}
+  rebalance: {rebalance}
   options: {source_options}
 schema: {{target: class, id: event_id, fields: {{f0: numeric, f1: numeric, f2: numeric, f3: numeric, colour: nominal}}}}
 {learner}
@@ -121,8 +118,8 @@ class Cell:
 
     @property
     def possible(self) -> bool:
-        """kafka-python has no KIP-848, and its assignors are no text that a file could name."""
-        return self.client == "confluent" or self.group == "cooperative"
+        """kafka-python has no KIP-848."""
+        return self.client == "confluent" or self.group != "consumer"
 
     def __str__(self) -> str:
         return ", ".join(map(str, asdict(self).values()))
@@ -286,7 +283,9 @@ def strike(fault: str, broker: Broker, workers: Workers, choose: random.Random) 
     return {"kill": 1, "broker": 1, "broker and worker": 2}.get(fault, 0)
 
 
-def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path, *, faults: int = 3) -> Outcome:
+def run(
+    cell: Cell, number: int, seed: int, broker: Broker, folder: Path, *, rows: int | None = None, faults: int = 3
+) -> Outcome:
     """One cell, from its input to the verdict."""
     outcome = Outcome(asdict(cell), number, seed)
     began = time.monotonic()
@@ -297,7 +296,8 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path, *, fau
     for made in admin.create_topics([NewTopic(topic, PARTITIONS) for topic in topics]).values():
         made.result(30)
     later = cell.labels == "later"
-    inputs = produce(broker.bootstrap, topics[0], topics[3] if later else None, ROWS[COMMITS[cell.commit]], seed)
+    rows = rows or ROWS[COMMITS[cell.commit]]
+    inputs = produce(broker.bootstrap, topics[0], topics[3] if later else None, rows, seed)
     _, learner, key = LEARNERS[cell.learner]
     fields = FIELDS if key else {**FIELDS, "customer": "nominal"}
     task = verifier.Task(learner, fields, TARGET, id="event_id", key=key, labels_in_records=not later)
@@ -345,18 +345,16 @@ def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path, *, fau
 def pipeline(cell: Cell, name: str, bootstrap: str) -> str:
     """The pipeline's file."""
     commit = COMMITS[cell.commit]
-    protocol, options = GROUPS[cell.group]
-    if cell.client == "kafka-python":
-        options = {}
-    if protocol == "classic":
-        session = "session.timeout.ms" if cell.client == "confluent" else "session_timeout_ms"
-        options = {**options, session: int(1000 * SESSION)}
+    protocol, rebalance = GROUPS[cell.group]
+    session = "session.timeout.ms" if cell.client == "confluent" else "session_timeout_ms"
+    options = {session: int(1000 * SESSION)} if protocol == "classic" else {}  # with KIP-848 the brokers decide
     labels = {"type": "kafka", "bootstrap": bootstrap, "client": cell.client, "topics": [f"{name}-labels"]}
     return PIPELINE.format(
         name=name,
         bootstrap=bootstrap,
         client=cell.client,
         protocol=protocol,
+        rebalance=rebalance,
         source_options=json.dumps(options),
         learner=LEARNERS[cell.learner][0],
         labels=json.dumps({"from": labels, "key": "event_id"} if cell.labels == "later" else {}),

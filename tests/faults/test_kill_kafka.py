@@ -19,8 +19,8 @@ EACH = covering(cells(), 1, seed=2)
 
 @pytest.mark.parametrize("cell", PAIRS, ids=str)
 def test_every_two_values_once(cell: Cell, kafka: Kafka, tmp_path: Path) -> None:
-    """Two faults each, at one size of commits and with a model for all and models by key."""
-    outcome = run(cell, cells().index(cell), 1, kafka.broker, tmp_path, faults=2)
+    """Two faults each, at one size of commits, with one model and with models by key."""
+    outcome = run(cell, cells().index(cell), 1, kafka.broker, tmp_path, rows=6_000, faults=2)
     assert outcome.ok, outcome
 
 

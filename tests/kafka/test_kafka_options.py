@@ -39,6 +39,8 @@ def test_both_are_registered() -> None:
         ({"client": "confluent", "options": {"group.id": "g"}}, "write it as group"),
         ({"client": "confluent", "options": {"enable.auto.commit": True}}, "commits positions itself"),
         ({"client": "kafka-python", "options": {"auto_offset_reset": "latest"}}, "write it as start"),
+        ({"client": "confluent", "options": {"partition.assignment.strategy": "cooperative-sticky"}}, "as rebalance"),
+        ({"client": "kafka-python", "options": {"group_instance_id": "mine"}}, "as rebalance"),
         ({"client": "kafka-python", "options": {"value_deserializer": str}}, "choose a format"),
     ],
 )
