@@ -13,14 +13,14 @@ from .kafka_matrix import Cell, cells, covering, run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 FEW = [cell for cell in cells() if cell.commit == "100 rows" and cell.learner in ("tree", "keyed")]
-PAIRS = covering(FEW, 2, seed=2)
+PAIRS = covering(FEW, 2, seed=1)
 EACH = covering(cells(), 1, seed=2)
 
 
 @pytest.mark.parametrize("cell", PAIRS, ids=str)
 def test_every_two_values_once(cell: Cell, kafka: Kafka, tmp_path: Path) -> None:
-    """Two faults each, at one size of commits, with one model and with models by key."""
-    outcome = run(cell, cells().index(cell), 1, kafka.broker, tmp_path, rows=6_000, faults=2)
+    """A fault each, at one size of commits, with one model and with models by key."""
+    outcome = run(cell, cells().index(cell), 1, kafka.broker, tmp_path, rows=6_000, faults=1)
     assert outcome.ok, outcome
 
 
