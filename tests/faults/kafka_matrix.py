@@ -138,6 +138,7 @@ class Outcome:
     kills: int = 0
     seconds: float = 0.0
     recovery: float = 0.0  # from the last fault to the end of the work, in seconds
+    markers_skipped: int = 0  # by the broker, see `Broker.markers_skipped`
     ended_by_themselves: list[str] = field(default_factory=list)
     findings: str = ""
 
@@ -288,7 +289,7 @@ def run(
 ) -> Outcome:
     """One cell, from its input to the verdict."""
     outcome = Outcome(asdict(cell), number, seed)
-    began = time.monotonic()
+    began, skipped = time.monotonic(), broker.markers_skipped
     choose = random.Random(f"{seed}/{number}")
     name = f"eos{number}-{seed}-{os.getpid()}"
     topics = [f"{name}-{role}" for role in ("in", "out", "dead", "labels")]
@@ -337,6 +338,7 @@ def run(
         verify_files(truth, folder, findings)
     verify_metrics(truth, folder / "state", findings)
     outcome.rows, outcome.findings = findings.rows, str(findings)
+    outcome.markers_skipped = broker.markers_skipped - skipped
     outcome.ok = findings.ok and outcome.faults >= 1 and outcome.recovery <= RECOVERY
     outcome.seconds = time.monotonic() - began
     return outcome
