@@ -63,6 +63,8 @@ def main() -> int:
             if not outcome.ok:
                 for ended in outcome.ended_by_themselves:
                     print(f"  {ended}", flush=True)
+                if outcome.markers_skipped:
+                    print(f"  the broker skipped markers of {outcome.markers_skipped} transactions (KAFKA-20734)")
                 print(f"  {outcome.findings}\n  again: --cell {number} --seed {given.seed}", flush=True)
                 if given.keep:
                     shutil.copytree(place, given.keep / place.name, dirs_exist_ok=True)

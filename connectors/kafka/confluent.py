@@ -24,6 +24,7 @@ from .client import Column, ExpiredError, Offsets, Part, Reader, Reading, Rebala
 CONNECT = 10.0  # seconds for a broker to answer at the start
 ANSWER = 30.0  # seconds for one to answer later
 SENDING = 10.0  # seconds for offsets to be in a transaction, before they are sent again
+SEEKING = 2.0  # seconds for a partition to begin, before it can be told to go elsewhere
 GRACE = 5.0  # seconds by which a call may overrun its time-out
 RECONNECT = 1000  # milliseconds between attempts, at most
 
@@ -41,6 +42,10 @@ _GONE = {  # this member, or this producer, was replaced by another
 _SOON = {  # F15: the member's epoch moves on with the next heartbeat; the join in progress ends
     KafkaError.STALE_MEMBER_EPOCH,
     KafkaError.REBALANCE_IN_PROGRESS,
+}
+_STARTING = {  # a partition that was given just now, and is not read yet
+    KafkaError._STATE,
+    KafkaError._PREV_IN_PROGRESS,
 }
 _FINAL = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -100,8 +105,7 @@ class ConfluentReader(Reader):
         if reading.group and not reading.cooperative:  # never both, see `KafkaSource`
             config |= {"group.instance.id": reading.member}
         config |= reading.options
-        strategy = config.get("partition.assignment.strategy", "range")
-        self._incremental = not reading.group or reading.protocol == "consumer" or "cooperative" in strategy
+        self._incremental = not reading.group or reading.protocol == "consumer" or reading.cooperative
         self._committed_only = config["isolation.level"] == "read_committed"
         config |= {
             "bootstrap.servers": reading.bootstrap,
@@ -214,12 +218,29 @@ class ConfluentReader(Reader):
     def start(self, part: Part, offset: int) -> None:
         at = TopicPartition(part.topic, part.number, offset)
         with self._asking(f"to start {part.name} at {offset}"):
-            if part in self._active:
-                self._consumer.incremental_unassign([at]) if self._incremental else self._consumer.seek(at)
-            if self._incremental:
+            if self._rebalance is not None:
+                self._seek(at)
+            else:
+                if part in self._active:
+                    self._consumer.incremental_unassign([at])
                 self._consumer.incremental_assign([at])
         self._active.add(part)
         self._known[part] = (offset, self._known.get(part, (0, offset))[1])
+
+    def _seek(self, at: TopicPartition) -> None:
+        """Go to an offset of a partition that the group gave us.
+
+        Never by giving it back and taking it anew: of a client that has a rebalance waiting for our callback that would
+        be the answer, and it would hand on partitions that we still have.
+        """
+        deadline = time.monotonic() + SEEKING
+        while True:
+            try:
+                return self._consumer.seek(at)
+            except KafkaException as failed:
+                if _error(failed).code() not in _STARTING or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     # Reading
 
@@ -229,6 +250,7 @@ class ConfluentReader(Reader):
             messages = self._consumer.consume(max_rows, 0)
             if not messages:
                 messages = self._consumer.consume(1, timeout)
+                self._moved.clear()  # a record that is taken alone comes behind all that moved while it was waited for
                 if messages and max_rows > 1:
                     messages += self._consumer.consume(max_rows - 1, 0)
         except KafkaException as failed:
@@ -246,10 +268,10 @@ class ConfluentReader(Reader):
         if len(good) < len(messages):
             for message in messages:
                 if message.error() is not None:
-                    self._event(message)
+                    self._event(message, moved)
         if moved:
             # taken and given again while these were on their way: they may be of either time, so read them anew
-            for part in moved & self._active & {Part(m.topic(), m.partition()) for m in good}:
+            for part in moved & self._active & {Part(m.topic(), m.partition()) for m in messages}:
                 self.start(part, self._known[part][0])
         return runs
 
@@ -265,12 +287,12 @@ class ConfluentReader(Reader):
             [m.timestamp()[1] for m in messages],
         )
 
-    def _event(self, message: Any) -> None:
+    def _event(self, message: Any, moved: set[Part]) -> None:
         """What came instead of a record."""
         error = message.error()
         if error.code() == KafkaError._PARTITION_EOF:
             part = Part(message.topic(), message.partition())
-            if part in self._active:
+            if part in self._active - moved:
                 self._known[part] = (message.offset(), message.offset())
             return
         self._raise(error, message)

@@ -8,6 +8,7 @@ _BOOTSTRAP = "write it as bootstrap"
 _GROUP = "write it as group"
 _START = "write it as start (first use) and on_expired (records that are gone)"
 _NAME = "it is made of the pipeline's and the worker's name"
+_SHARING = "write it as rebalance; static members and cooperative rebalances don't go together"
 _IDEMPOTENT = "it is always on: without it a retry may write a record twice"
 _ALL = "it is always all: a record that only the leader has can be lost"
 _WATCHED = "streamlearn counts by it"
@@ -19,6 +20,8 @@ READER: dict[str, dict[str, str]] = {
         "metadata.broker.list": _BOOTSTRAP,
         "group.id": _GROUP,
         "group.protocol": "write it as protocol",
+        "group.instance.id": _SHARING,
+        "partition.assignment.strategy": _SHARING,
         "enable.auto.commit": _BY_HAND,
         "enable.auto.offset.store": _BY_HAND,
         "auto.offset.reset": _START,
@@ -29,6 +32,8 @@ READER: dict[str, dict[str, str]] = {
     "kafka-python": {
         "bootstrap_servers": _BOOTSTRAP,
         "group_id": _GROUP,
+        "group_instance_id": _SHARING,
+        "partition_assignment_strategy": _SHARING,
         "enable_auto_commit": _BY_HAND,
         "auto_offset_reset": _START,
         "key_deserializer": _BYTES,

@@ -49,8 +49,7 @@ class KafkaSource(LiveSource):
         ``"kafka-python"``, ``"confluent"``, or ``"auto"``: confluent-kafka when it is installed, unless the options
         bear kafka-python's names.
     protocol
-        ``"classic"``, or ``"consumer"`` for the group protocol of KIP-848 (confluent-kafka only; Kafka 4.0 and newer;
-        not with exactly-once).
+        ``"classic"``, or ``"consumer"`` for the group protocol of KIP-848 (confluent-kafka only; Kafka 4.0 and newer).
     rebalance
         ``"eager"``: workers are static members, so that one that was killed and started again has its partitions back
         at once; a rebalance stops all for a moment. ``"cooperative"``: partitions that stay are read on meanwhile, but
@@ -130,11 +129,6 @@ class KafkaSource(LiveSource):
     def open(self, worker: Worker) -> None:
         if worker.guarantee == "exactly-once" and _uncommitted(self._options):
             raise OptionError("exactly-once needs isolation.level=read_committed")
-        if worker.guarantee == "exactly-once" and self.protocol == "consumer":
-            raise OptionError(
-                'exactly-once needs protocol="classic": with "consumer" (KIP-848), when a broker was killed, our tests '
-                "saw a prediction twice, and why is not known yet"
-            )
         self._log = worker.log
         member = f"{worker.pipeline}-{worker.name}"
         cooperative = self.rebalance == "cooperative" and self.protocol == "classic"

@@ -173,8 +173,9 @@ class CheckpointConfig(Keys):
 class SinkErrors(Keys):
     """How often writing is tried again."""
 
-    retries: int = Field(default=5, ge=0)
-    """Times that a failed write is tried again before the worker ends."""
+    retries: int = Field(default=6, ge=0)
+    """Times that a failed write is tried again before the worker ends; by default for about a minute, which is longer
+    than a group remembers a worker that was killed (45 s)."""
     backoff: PositiveSeconds = 1.0
     """The first wait; it doubles each time."""
 

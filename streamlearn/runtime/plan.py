@@ -56,7 +56,7 @@ class ErrorPlan:
     decode: Policy = "dead_letter"
     process: Policy = "dead_letter"
     label: Policy = "dead_letter"
-    retries: int = 5
+    retries: int = 6
     backoff: float = 1.0
     on_error: OnError | None = None
 

@@ -127,9 +127,9 @@ def _begin_unnamed(shard: Shard, lineage: Lineage, committed: Mapping[str, Mark]
         return _go_on(shard, lineage, positions)
     if not committed:
         raise StateError(
-            f"{shard.name}: checkpoints were committed ({proved}), but the consumer group has no offsets: they "
-            "have expired, or the group's name was changed. Going on would repeat predictions. Restore the group's "
-            "offsets, or begin anew in another checkpoint directory"
+            f"{shard.name}: checkpoints were committed ({proved}), but the consumer group has no offsets: they have "
+            "expired, the group's name was changed, or the brokers lost them. Going on might repeat predictions. "
+            "Restore the group's offsets, or begin anew in another checkpoint directory"
         )
     _refuse(
         f"{shard.name}: there are committed checkpoints ({proved}), but the group's offsets name none: somebody else "

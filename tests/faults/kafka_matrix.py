@@ -1,10 +1,11 @@
 """Pipelines from topic to topic of a real Kafka, while workers and brokers are killed, frozen, and started again.
 
 Every cell of the matrix says how often a pipeline commits, what befalls it, how its group works, what it learns, which
-client it uses, how many workers it has, and where its labels come from. Up to three faults come, none before a fifth of
-the work is done and none after its end. A reader of committed transactions looks on all the while, and the verifier
-recomputes from the input topics what must have been read: nothing lost, nothing twice, in the order of each partition,
-every prediction and probability equal to the last bit, and so are the metrics in the last checkpoints.
+client it uses, how many workers it has, where its labels come from, and whether it writes to topics or to files. Up to
+three faults come, none before a fifth of the work is done and none after its end. A reader of committed transactions
+looks on all the while, and the verifier recomputes from the input topics what must have been written: nothing lost,
+nothing twice, in the order of each partition, every prediction and probability equal to the last bit, and so are the
+metrics in the last checkpoints.
 `benchmarks/exactly_once.py` runs it.
 """
 
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,16 +38,12 @@ from .events import FIELDS, TARGET, events
 SESSION = 6.0  # seconds of silence after which a group gives up a member
 PARTITIONS = 3
 RECOVERY = 60.0  # seconds after the last fault within which the work must be done
-PATIENCE = 120.0  # seconds without anything new to read after which a cell has failed
+PATIENCE = 120.0  # seconds without progress after which a cell has failed
 
 COMMITS = {"1 row": 1, "100 rows": 100, "750 rows": 750}
 ROWS = {1: 900, 100: 12_000, 750: 30_000}
 FAULTS = ("kill", "term", "freeze", "broker", "broker and worker")
-GROUPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "eager": ("classic", {"partition.assignment.strategy": "range"}),
-    "cooperative": ("classic", {"partition.assignment.strategy": "cooperative-sticky"}),
-    "consumer": ("consumer", {}),
-}
+GROUPS = {"eager": ("classic", "eager"), "cooperative": ("classic", "cooperative"), "consumer": ("consumer", "eager")}
 LEARNERS: dict[str, tuple[str, Callable[[sl.Schema], Any], str | None]] = {
     "tree": (
         "learner: {type: hoeffding_tree_classifier, grace_period: 50, delta: 0.01}",
@@ -65,6 +63,13 @@ LEARNERS: dict[str, tuple[str, Callable[[sl.Schema], Any], str | None]] = {
     ),
 }
 CLIENTS = ("confluent", "kafka-python")
+SINKS = {
+    "topics": (
+        'sink: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-out, client: {client}}}\n'
+        'dead_letter: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-dead, client: {client}, format: raw}}'
+    ),
+    "files": "sink: {{type: file, path: predictions.jsonl}}\ndead_letter: {{type: file, path: dead.jsonl}}",
+}
 FACTORS: dict[str, Sequence[Any]] = {
     "commit": tuple(COMMITS),
     "fault": FAULTS,
@@ -73,6 +78,7 @@ FACTORS: dict[str, Sequence[Any]] = {
     "client": CLIENTS,
     "workers": (1, 2),
     "labels": ("with the events", "later"),
+    "sink": tuple(SINKS),
 }
 LATEST = 300  # events that may come between one and its label
 PIPELINE = """
@@ -84,12 +90,12 @@ source:
   group: {name}
   client: {client}
   protocol: {protocol}
+  rebalance: {rebalance}
   options: {source_options}
 schema: {{target: class, id: event_id, fields: {{f0: numeric, f1: numeric, f2: numeric, f3: numeric, colour: nominal}}}}
 {learner}
 labels: {labels}
-sink: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-out, client: {client}}}
-dead_letter: {{type: kafka, bootstrap: "{bootstrap}", topic: {name}-dead, client: {client}, format: raw}}
+{sinks}
 checkpoint: {{dir: state, rows: {rows}, every: 1s}}
 batch: {{rows: {batch}, wait: 10ms}}
 guarantee: exactly-once
@@ -108,11 +114,12 @@ class Cell:
     client: str
     workers: int
     labels: str
+    sink: str
 
     @property
     def possible(self) -> bool:
-        """KIP-848 is refused with exactly-once; kafka-python's assignors are no text that a file could name."""
-        return self.group != "consumer" and (self.client == "confluent" or self.group == "cooperative")
+        """kafka-python has no KIP-848."""
+        return self.client == "confluent" or self.group != "consumer"
 
     def __str__(self) -> str:
         return ", ".join(map(str, asdict(self).values()))
@@ -130,7 +137,8 @@ class Outcome:
     faults: int = 0
     kills: int = 0
     seconds: float = 0.0
-    recovery: float = 0.0  # from the last fault to the last prediction, in seconds
+    recovery: float = 0.0  # from the last fault to the end of the work, in seconds
+    markers_skipped: int = 0  # by the broker, see `Broker.markers_skipped`
     ended_by_themselves: list[str] = field(default_factory=list)
     findings: str = ""
 
@@ -176,7 +184,6 @@ class Reader(threading.Thread):
         )
         self._consumer.assign([TopicPartition(topic, p, 0) for topic in topics for p in range(PARTITIONS)])
         self.messages: list[Any] = []
-        self.newest = time.monotonic()
         self._ending = threading.Event()
 
     def run(self) -> None:
@@ -184,7 +191,6 @@ class Reader(threading.Thread):
             for message in self._consumer.consume(1000, 0.1):
                 if message.error() is None:
                     self.messages.append(message)
-                    self.newest = time.monotonic()
 
     def close(self) -> None:
         self._ending.set()
@@ -278,70 +284,92 @@ def strike(fault: str, broker: Broker, workers: Workers, choose: random.Random) 
     return {"kill": 1, "broker": 1, "broker and worker": 2}.get(fault, 0)
 
 
-def run(cell: Cell, number: int, seed: int, broker: Broker, folder: Path) -> Outcome:
+def run(
+    cell: Cell, number: int, seed: int, broker: Broker, folder: Path, *, rows: int | None = None, faults: int = 3
+) -> Outcome:
     """One cell, from its input to the verdict."""
     outcome = Outcome(asdict(cell), number, seed)
-    began = time.monotonic()
+    began, skipped = time.monotonic(), broker.markers_skipped
     choose = random.Random(f"{seed}/{number}")
     name = f"eos{number}-{seed}-{os.getpid()}"
     topics = [f"{name}-{role}" for role in ("in", "out", "dead", "labels")]
     admin = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
     for made in admin.create_topics([NewTopic(topic, PARTITIONS) for topic in topics]).values():
         made.result(30)
-    commit = COMMITS[cell.commit]
-    spec, learner, key = LEARNERS[cell.learner]
-    protocol, options = GROUPS[cell.group]
-    if cell.client == "kafka-python":
-        options = {}
-    if protocol == "classic":
-        name_of_it = "session.timeout.ms" if cell.client == "confluent" else "session_timeout_ms"
-        options = {**options, name_of_it: int(1000 * SESSION)}
     later = cell.labels == "later"
-    inputs = produce(broker.bootstrap, topics[0], topics[3] if later else None, ROWS[commit], seed)
+    rows = rows or ROWS[COMMITS[cell.commit]]
+    inputs = produce(broker.bootstrap, topics[0], topics[3] if later else None, rows, seed)
+    _, learner, key = LEARNERS[cell.learner]
     fields = FIELDS if key else {**FIELDS, "customer": "nominal"}
     task = verifier.Task(learner, fields, TARGET, id="event_id", key=key, labels_in_records=not later)
     truth = verifier.recompute(inputs, task)
-    wanted = sum(map(len, truth.predictions.values())) + len(truth.dead)
-    source = {"type": "kafka", "bootstrap": broker.bootstrap, "client": cell.client}
-    (folder / "pipeline.yaml").write_text(
-        PIPELINE.format(
-            name=name,
-            bootstrap=broker.bootstrap,
-            client=cell.client,
-            protocol=protocol,
-            source_options=json.dumps(options),
-            learner=spec,
-            labels=json.dumps({"from": {**source, "topics": [topics[3]]}, "key": "event_id"} if later else {}),
-            rows=commit,
-            batch=min(commit, 500),
-        )
-    )
+    (folder / "pipeline.yaml").write_text(pipeline(cell, name, broker.bootstrap))
     reader = Reader(broker.bootstrap, topics[1:3])
     reader.start()
     workers = Workers(folder, cell.workers)
-    last = 0.0
+    last = None
     try:
-        due = [0.2, 0.4, 0.6]  # of the work, by the checkpoints: the reader may be behind
-        while len(reader.messages) < wanted and time.monotonic() - reader.newest < PATIENCE and len(workers.ended) < 20:
+        wanted, done = wanted_of(truth, cell.sink == "topics"), Counter[str]()
+        due = [0.2 * (fault + 1) for fault in range(faults)]  # of the rows, by the checkpoints: a reader may be behind
+        newest = time.monotonic()
+        while done != wanted and time.monotonic() - newest < PATIENCE and len(workers.ended) < 20:
             time.sleep(0.05)
             workers.revive()
-            if due and verifier.checkpointed(folder / "state") >= due[0] * wanted:
+            before, done = done, verifier.counted(folder / "state")
+            done["read"] = len(reader.messages)
+            if done != before:
+                newest = time.monotonic()
+            if due and done["rows"] >= due[0] * wanted["rows"]:
                 del due[0]
                 outcome.kills += strike(cell.fault, broker, workers, choose)
                 outcome.faults += 1
-                last = reader.newest = time.monotonic()
-        outcome.recovery = reader.newest - last if last else 0.0
+                last = newest = time.monotonic()
+        outcome.recovery = 0.0 if last is None else newest - last
         workers.stop()
         time.sleep(1.0)  # what would come twice comes now
     finally:
         workers.destroy()
         reader.close()
     outcome.ended_by_themselves = workers.ended
-    findings = verify(truth, reader.messages, topics, folder / "state")
+    findings = verifier.Findings()
+    if cell.sink == "topics":
+        verify_topics(truth, reader.messages, topics, findings)
+    else:
+        verify_files(truth, folder, findings)
+    verify_metrics(truth, folder / "state", findings)
     outcome.rows, outcome.findings = findings.rows, str(findings)
+    outcome.markers_skipped = broker.markers_skipped - skipped
     outcome.ok = findings.ok and outcome.faults >= 1 and outcome.recovery <= RECOVERY
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def pipeline(cell: Cell, name: str, bootstrap: str) -> str:
+    """The pipeline's file."""
+    commit = COMMITS[cell.commit]
+    protocol, rebalance = GROUPS[cell.group]
+    session = "session.timeout.ms" if cell.client == "confluent" else "session_timeout_ms"
+    options = {session: int(1000 * SESSION)} if protocol == "classic" else {}  # with KIP-848 the brokers decide
+    labels = {"type": "kafka", "bootstrap": bootstrap, "client": cell.client, "topics": [f"{name}-labels"]}
+    return PIPELINE.format(
+        name=name,
+        bootstrap=bootstrap,
+        client=cell.client,
+        protocol=protocol,
+        rebalance=rebalance,
+        source_options=json.dumps(options),
+        learner=LEARNERS[cell.learner][0],
+        labels=json.dumps({"from": labels, "key": "event_id"} if cell.labels == "later" else {}),
+        sinks=SINKS[cell.sink].format(name=name, bootstrap=bootstrap, client=cell.client),
+        rows=commit,
+        batch=min(commit, 500),
+    )
+
+
+def wanted_of(truth: verifier.Truth, read: bool) -> Counter[str]:
+    """What the checkpoints count in the end, labels that come last included, and how much there is to read."""
+    rows, dead = sum(map(len, truth.predictions.values())), len(truth.dead)
+    return Counter(rows=rows, rejected=dead, labelled=truth.labelled.total(), read=rows + dead if read else 0)
 
 
 def produce(bootstrap: str, topic: str, labels: str | None, rows: int, seed: int) -> list[verifier.Input]:
@@ -389,16 +417,15 @@ def _without_label(value: bytes) -> tuple[bytes, bytes | None]:
     return json.dumps(event).encode(), None if label is None else json.dumps(given).encode()
 
 
-def verify(truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str], state: Path) -> verifier.Findings:
-    """Compare what was read, and what the last checkpoints say, with what must be."""
-    findings = verifier.Findings()
+def verify_topics(
+    truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str], findings: verifier.Findings
+) -> None:
+    """Compare what was read with what must have been written, where, and once."""
     out, dead = topics[1:3]
     verifier.compare(truth, [json.loads(m.value()) for m in messages if m.topic() == out], findings)
     for message in messages:
-        if message.topic() == out and json.loads(message.value())["prediction_id"].split("-")[-2] != str(
-            message.partition()
-        ):
-            findings.say("disordered", f"{message.value()!r} is in partition {message.partition()}")
+        if message.topic() == out:
+            _in_place(json.loads(message.value()), str(message.partition()), findings)
     seen: dict[str, bytes] = {}
     for message in messages:
         if message.topic() == dead:
@@ -411,6 +438,26 @@ def verify(truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str]
             findings.say("dead_lost", record)
         elif seen[record] != value:
             findings.say("dead_different", record)
+
+
+def verify_files(truth: verifier.Truth, folder: Path, findings: verifier.Findings) -> None:
+    """The same of files, of which each shard has its own."""
+    outputs = {path: verifier.lines(path, findings) for path in sorted(folder.glob("predictions-*.jsonl"))}
+    verifier.compare(truth, [output for found in outputs.values() for output in found], findings)
+    for path, found in outputs.items():
+        for output in found:
+            _in_place(output, path.stem.rpartition("-")[2], findings)
+    dead = [letter for path in sorted(folder.glob("dead-*.jsonl")) for letter in verifier.lines(path, findings)]
+    verifier.compare_dead(truth, dead, findings)
+
+
+def _in_place(output: Any, partition: str, findings: verifier.Findings) -> None:
+    if output["prediction_id"].split("-")[-2] != partition:
+        findings.say("disordered", f"{output} is in partition {partition}")
+
+
+def verify_metrics(truth: verifier.Truth, state: Path, findings: verifier.Findings) -> None:
+    """Compare what the last checkpoints say."""
     for partition in truth.predictions:
         shards = [
             path for path in state.iterdir() if path.name.endswith(f"-in-{partition}") and any(path.glob("*.ckpt"))
@@ -420,4 +467,3 @@ def verify(truth: verifier.Truth, messages: Sequence[Any], topics: Sequence[str]
             continue
         about = verifier.about(max(shards[0].glob("*.ckpt")))
         verifier.compare_accuracy(truth, partition, about["metrics"]["champion"], findings)
-    return findings

@@ -98,7 +98,7 @@ class Loop:
             If a life ends by itself before it is done, or none makes progress.
         """
         choose = random.Random(self.seed)
-        idle, rows = 0, verifier.checkpointed(self.state)
+        idle, rows = 0, verifier.counted(self.state)["rows"]
         while len(self.lives) < most:
             kind = "point" if self.point else choose.choices(list(self.kinds), list(self.kinds.values()))[0]
             life = self._live(kind, choose)
@@ -117,7 +117,7 @@ class Loop:
             raise self._stuck(f"not done after {PATIENCE} s")
         if status != 0:
             raise self._stuck(f"ended by itself with status {status}")
-        self.lives.append(Life("none", 0.0, status, verifier.checkpointed(self.state)))
+        self.lives.append(Life("none", 0.0, status, verifier.counted(self.state)["rows"]))
 
     def _live(self, kind: str, choose: random.Random) -> Life:
         """One life, and its end."""
@@ -154,7 +154,7 @@ class Loop:
             raise self._stuck(f"{label}: still there after {PATIENCE} s")
         if status not in expected:
             raise self._stuck(f"{label}: ended by itself with status {status}")
-        return Life(label, time.monotonic() - began, status, verifier.checkpointed(self.state))
+        return Life(label, time.monotonic() - began, status, verifier.counted(self.state)["rows"])
 
     def _start(self, environment: Mapping[str, str]) -> int:
         return self.launcher.start(self.argv, self.folder, environment, self.log)
@@ -196,7 +196,7 @@ def undisturbed(launcher: Launcher, argv: Sequence[str], folder: Path, state: Pa
     pid = loop._start({})
     first = None
     while launcher.wait(pid, 0.005) is None and time.monotonic() - began < PATIENCE:
-        if first is None and verifier.checkpointed(state):
+        if first is None and verifier.counted(state)["rows"]:
             first = time.monotonic() - began
     total = time.monotonic() - began
     if launcher.status(pid) != 0:

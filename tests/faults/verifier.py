@@ -336,13 +336,14 @@ def about(path: Path) -> dict[str, Any]:
     return found
 
 
-def checkpointed(state: Path) -> int:
-    """Rows behind the newest checkpoints of all shards."""
-    total = 0
+def counted(state: Path) -> Counter[str]:
+    """How many rows, labels and dead letters there were up to the newest checkpoints of all shards."""
+    total: Counter[str] = Counter()
     for shard in sorted(state.iterdir()) if state.exists() else ():
         for path in sorted(shard.glob("*.ckpt"))[-1:]:
             try:
-                total += about(path)["rows"]
+                found = about(path)
             except FileNotFoundError:  # removed while we looked: there is a newer one
-                return checkpointed(state)
+                return counted(state)
+            total.update({name: found[name] for name in ("rows", "labelled", "rejected")})
     return total

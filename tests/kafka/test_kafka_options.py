@@ -39,18 +39,14 @@ def test_both_are_registered() -> None:
         ({"client": "confluent", "options": {"group.id": "g"}}, "write it as group"),
         ({"client": "confluent", "options": {"enable.auto.commit": True}}, "commits positions itself"),
         ({"client": "kafka-python", "options": {"auto_offset_reset": "latest"}}, "write it as start"),
+        ({"client": "confluent", "options": {"partition.assignment.strategy": "cooperative-sticky"}}, "as rebalance"),
+        ({"client": "kafka-python", "options": {"group_instance_id": "mine"}}, "as rebalance"),
         ({"client": "kafka-python", "options": {"value_deserializer": str}}, "choose a format"),
     ],
 )
 def test_what_a_source_refuses(options: dict[str, Any], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         KafkaSource(**{"bootstrap": AT, "topics": "events", **options})
-
-
-def test_exactly_once_is_refused_with_kip_848() -> None:
-    source = KafkaSource(bootstrap=AT, topics="events", group="g", protocol="consumer", client="confluent")
-    with pytest.raises(OptionError, match="classic"):
-        source.open(Worker("power", guarantee="exactly-once"))
 
 
 @pytest.mark.parametrize(

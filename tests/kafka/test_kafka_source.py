@@ -363,6 +363,31 @@ def test_kip_848(kafka: Kafka, make_topic: MakeTopic) -> None:
     two.source.close()
 
 
+@pytest.mark.parametrize("how", [{"protocol": "consumer"}, {"rebalance": "cooperative"}], ids=str)
+def test_a_seek_does_not_give_partitions_away(kafka: Kafka, make_topic: MakeTopic, how: dict[str, str]) -> None:
+    """A rebalance waits for its callback: what is done between two polls must not be taken for the answer."""
+    topic = make_topic(4)
+    for number in range(4):
+        write(kafka.bootstrap, topic, "confluent", [b"x"] * 100, number=number)
+
+    def member(name: str) -> Member:
+        made = KafkaSource(bootstrap=kafka.bootstrap, topics=topic, group=topic, client="confluent", **how)
+        return Member(made, worker(name))
+
+    one = member("one")
+    until(lambda: len(one.got) == 400, [one])
+    two = member("two")
+    for _ in range(3):
+        for partition in one.mine:
+            one.source.seek(partition, 50)
+        for _ in range(20):
+            two.poll(0.1)
+        assert not two.mine
+    until(lambda: len(one.mine) == len(two.mine) == 2 and not one.mine & two.mine, [one, two])
+    one.source.close()
+    two.source.close()
+
+
 def test_more_workers_than_partitions(kafka: Kafka, make_topic: MakeTopic, client: str) -> None:  # F7
     topic = make_topic(1)
     members = [Member(source(kafka, topic, client, group=topic), worker(str(number))) for number in range(2)]
