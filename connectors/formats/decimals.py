@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from streamlearn.compiled import inlined
+
+Place = Any
+"""Of a byte: a uint64, since a signed index costs a comparison each time that Numba uses it."""
 
 DIGITS = 19  # that fit 64 bits whatever they are
 LARGEST = 60  # the greatest power of ten, up and down, for which there are factors here; other numbers are rare
@@ -39,7 +43,7 @@ _TENS = np.array([10.0**power for power in range(23)])  # exact
 
 
 @inlined
-def _product(a: int, b: int) -> tuple[int, int]:
+def _product(a: Any, b: Any) -> tuple[Any, Any]:
     """All 128 bits of a product of unsigned numbers, upper and lower half."""
     a_low, a_high, b_low, b_high = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
     one = a_high * b_low + ((a_low * b_low) >> _HALF)
@@ -48,7 +52,7 @@ def _product(a: int, b: int) -> tuple[int, int]:
 
 
 @inlined
-def _nearest(digits: int, power: int) -> float:
+def _nearest(digits: Any, power: int) -> float:
     """``digits * 10**power`` for a power up to `LARGEST`; digits > 0 (Lemire, 2021, "Number parsing at a gigabyte per
     second", after Eisel). Of such powers there are no subnormal and no infinite results."""
     shift = 0
@@ -65,7 +69,7 @@ def _nearest(digits: int, power: int) -> float:
         low += carry
         if low < carry:
             high += _ONE
-    top = np.int64(high >> np.uint64(63))
+    top: Any = np.int64(high >> np.uint64(63))
     spare = np.uint64(top + 9)
     mantissa = high >> spare
     if low <= _ONE and -4 <= power <= 23 and mantissa & np.uint64(3) == _ONE and mantissa << spare == high:
@@ -76,7 +80,7 @@ def _nearest(digits: int, power: int) -> float:
 
 
 @inlined
-def number(data: np.ndarray, at: int, end: int) -> tuple[int, float]:
+def number(data: np.ndarray, at: Place, end: Place) -> tuple[Place, float]:
     """Read a number as JSON writes it.
 
     Parameters
@@ -84,7 +88,7 @@ def number(data: np.ndarray, at: int, end: int) -> tuple[int, float]:
     data : uint8
         Text.
     at, end : uint64
-        Where the number begins, and where the text ends. (A signed index costs a comparison at each use.)
+        Where the number begins, and where the text ends.
 
     Returns
     -------
@@ -95,7 +99,8 @@ def number(data: np.ndarray, at: int, end: int) -> tuple[int, float]:
     negative = at < end and data[at] == _MINUS
     if negative:
         at += _ONE
-    first, digits, power = at, np.uint64(0), 0
+    power: Any = 0
+    first, digits = at, np.uint64(0)
     while at < end and _ZERO <= data[at] <= _NINE:
         digits = digits * _BASE + np.uint64(data[at] - _ZERO)
         at += _ONE
@@ -123,7 +128,8 @@ def number(data: np.ndarray, at: int, end: int) -> tuple[int, float]:
         down = at < end and data[at] == _MINUS
         if at < end and (down or data[at] == _PLUS):
             at += _ONE
-        point, tens = at, 0
+        tens: Any = 0
+        point = at
         while at < end and _ZERO <= data[at] <= _NINE:
             tens = min(tens * 10 + np.int64(data[at] - _ZERO), 10_000)
             at += _ONE
@@ -133,7 +139,7 @@ def number(data: np.ndarray, at: int, end: int) -> tuple[int, float]:
     if digits == np.uint64(0):
         return (_NONE if negative else at), 0.0
     if digits <= _EXACT and -22 <= power <= 22:
-        value = np.float64(np.int64(digits))
+        value: Any = np.float64(np.int64(digits))
         value = value / _TENS[np.uint64(-power)] if power < 0 else value * _TENS[np.uint64(power)]
     elif -LARGEST <= power <= LARGEST:
         value = _nearest(digits, power)

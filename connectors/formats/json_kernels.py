@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from streamlearn.compiled import inlined, kernel
 
-from .decimals import number
+from .decimals import Place, number
 
 NUMBER, CATEGORY, CLASS, VALUE, ID, TIME, WEIGHT, KEY, NULL = range(9)
 """What a member is: a numeric field, a nominal one, the target as a class or as a number, and the other roles; or an
@@ -22,7 +22,7 @@ _BRACE, _END, _QUOTE, _COLON, _COMMA, _ESCAPE, _MINUS = (np.uint8(ord(c)) for c 
 _ZERO, _NINE, _N, _SPACE, _FIRST, _ASCII = (np.uint8(code) for code in (0x30, 0x39, 0x6E, 0x20, 0x20, 0x80))
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
-# Places in bytes are uint64: a signed index costs a comparison at each use. No value of a record is at 0.
+# Places of bytes; no value of a record is at 0.
 _NONE, _ONE, _FOUR, _FIVE = (np.uint64(value) for value in (0, 1, 4, 5))
 _DIGITS = np.uint64(18)  # of an integer that fits 64 bits whatever they are
 
@@ -95,7 +95,7 @@ class Columns(NamedTuple):
 
 
 @inlined
-def _blank(data: np.ndarray, at: int, end: int) -> int:
+def _blank(data: np.ndarray, at: Place, end: Place) -> Place:
     """Where white space ends."""
     while at < end and data[at] <= _SPACE and (data[at] == _SPACE or data[at] == 10 or data[at] == 13 or data[at] == 9):
         at += _ONE
@@ -103,7 +103,7 @@ def _blank(data: np.ndarray, at: int, end: int) -> int:
 
 
 @inlined
-def _text(data: np.ndarray, at: int, end: int) -> int:
+def _text(data: np.ndarray, at: Place, end: Place) -> Place:
     """The closing quote of a text that is plain ASCII, from behind the opening one; 0 if it is not."""
     while at < end and data[at] != _QUOTE:
         if data[at] == _ESCAPE or data[at] < _FIRST or data[at] >= _ASCII:
@@ -113,7 +113,7 @@ def _text(data: np.ndarray, at: int, end: int) -> int:
 
 
 @inlined
-def _token(data: np.ndarray, at: int, end: int) -> int:
+def _token(data: np.ndarray, at: Place, end: Place) -> Place:
     """The end of a value that is neither an object nor an array; 0 if it has escapes or is not closed."""
     if data[at] != _QUOTE:
         while at < end and data[at] != _COMMA and data[at] != _END and data[at] > _SPACE:
@@ -128,25 +128,25 @@ def _token(data: np.ndarray, at: int, end: int) -> int:
 
 
 @inlined
-def _same(a: np.ndarray, at: int, b: np.ndarray, start: int, stop: int) -> bool:
-    for i in range(stop - start):
-        if a[at + i] != b[start + i]:
-            return False
-    return True
+def _same(a: np.ndarray, at: Place, b: np.ndarray, start: Place, stop: Place) -> bool:
+    while start < stop and a[at] == b[start]:
+        at += _ONE
+        start += _ONE
+    return start == stop
 
 
 @inlined
-def _is(data: np.ndarray, at: int, end: int, word: bytes) -> bool:
+def _is(data: np.ndarray, at: Place, end: Place, word: bytes) -> bool:
     if end - at < np.uint64(len(word)):
         return False
+    same = True
     for i in range(len(word)):
-        if data[at + np.uint64(i)] != word[i]:
-            return False
-    return True
+        same &= data[at + np.uint64(i)] == word[i]
+    return same
 
 
 @inlined
-def _place(text: np.ndarray, start: int, stop: int, member: int, size: int) -> int:
+def _slot(text: np.ndarray, start: Place, stop: Place, member: int, size: int) -> Any:
     """Where in a table to begin to look for a word (Fowler, Noll and Vo's hash, 1a)."""
     hash = (_BASIS ^ np.uint64(member)) * _PRIME
     for i in range(start, stop):
@@ -155,10 +155,10 @@ def _place(text: np.ndarray, start: int, stop: int, member: int, size: int) -> i
 
 
 @inlined
-def _code(words: Words, data: np.ndarray, start: int, stop: int, member: int) -> int:
+def _code(words: Words, data: np.ndarray, start: Place, stop: Place, member: int) -> int:
     """What a word means as the value of a member; -1 if that is not known."""
     size = words.slot.size
-    at = _place(data, start, stop, member, size)
+    at = _slot(data, start, stop, member, size)
     for _ in range(_PROBES):
         word = words.slot[at]
         if word < 0:
@@ -178,7 +178,7 @@ def enter(words: Words, first: int, last: int) -> None:
     """Put words ``first … last-1`` into the table; one that finds no place soon enough is left out."""
     size = words.slot.size
     for word in range(first, last):
-        at = _place(words.text, words.start[word], words.stop[word], words.member[word], size)
+        at = _slot(words.text, words.start[word], words.stop[word], words.member[word], size)
         for _ in range(_PROBES):
             if words.slot[at] < 0:
                 words.slot[at] = word
@@ -187,7 +187,7 @@ def enter(words: Words, first: int, last: int) -> None:
 
 
 @inlined
-def _name(data: np.ndarray, at: int, end: int, names: Names, row: int) -> int:
+def _name(data: np.ndarray, at: Place, end: Place, names: Names, row: int) -> Place:
     """Read an id or a key other than null; where it ends, 0 if it is unusual."""
     if data[at] == _QUOTE:
         stop = _text(data, at + _ONE, end)
@@ -198,7 +198,8 @@ def _name(data: np.ndarray, at: int, end: int, names: Names, row: int) -> int:
     negative = data[at] == _MINUS
     if negative:
         at += _ONE
-    first, integer = at, 0
+    integer: Any = 0
+    first = at
     while at < end and _ZERO <= data[at] <= _NINE and at - first < _DIGITS:
         integer = integer * 10 + np.int64(data[at] - _ZERO)
         at += _ONE
@@ -283,7 +284,7 @@ def scan(
                     break
                 members.seen[member] = record
                 kind = members.kind[member]
-                fields += kind == NUMBER or kind == CATEGORY
+                fields += kind in (NUMBER, CATEGORY)
             else:
                 at = _text(data, at, end)
                 if not lenient or at == _NONE:
@@ -304,7 +305,7 @@ def scan(
             elif kind == NUMBER:
                 at, out.X[row, members.column[member]] = number(data, at, end)
                 good = at != _NONE
-            elif kind == CATEGORY or kind == CLASS:
+            elif kind in (CATEGORY, CLASS):
                 stop = _token(data, at, end)
                 code = _code(words, data, at, stop, member) if stop != _NONE else -1
                 good = code >= 0

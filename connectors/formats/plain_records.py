@@ -45,7 +45,9 @@ class PlainRecords:
         """Whether it was made for this schema as it is now."""
         return self._schema() is schema and self._names is members
 
-    def take(self, values: Sequence[bytes | None], schema: Schema, required: bool) -> tuple[Block | None, Sequence[int]]:
+    def take(
+        self, values: Sequence[bytes | None], schema: Schema, required: bool
+    ) -> tuple[Block | None, Sequence[int]]:
         """The rows of plain records, if there are some, and which records are left.
 
         Parameters
@@ -58,10 +60,10 @@ class PlainRecords:
             Whether records without a label are to be left.
         """
         n = len(values)
+        self._learn_words(schema)
         if self._members is None or self._rest or not n:
             self._rest = max(0, self._rest - 1)
             return None, range(n)
-        self._learn_words(schema)
         there = values if None not in values else [value or b"" for value in values]
         data = np.frombuffer(b"".join(there) or b" ", np.uint8)  # type: ignore[arg-type]
         ends = np.cumsum(np.fromiter(map(len, there), np.uint64, n))  # type: ignore[arg-type]
@@ -87,6 +89,7 @@ class PlainRecords:
         known = _known(schema)
         if known != self._known and (known < _FEW or self._calls % _SELDOM == 0):
             self._words, self._known = _words(schema, self._members), known
+            self._rest = 0
 
 
 def _known(schema: Schema) -> int:
@@ -143,9 +146,11 @@ def _texts(value: Any) -> list[bytes]:
         return [f'"{value}"'.encode()] if _is_plain(value) else []
     if not isinstance(value, (bool, int, float)):
         return []
+    if not abs(value) < 1 << 53:
+        return []
     if value != int(value):
         return [repr(value).encode()]
-    texts = [b"%d" % int(value), b"%d.0" % int(value)] if abs(value) < 1 << 53 else []
+    texts = [b"%d" % value, b"%d.0" % value]
     return texts + ([b"true"] if value == 1 else [b"false"] if value == 0 else [])  # Python's True equals 1
 
 
@@ -158,8 +163,16 @@ def _columns(n: int, d: int) -> Columns:
     def names() -> Names:
         return Names(np.empty(n, np.int8), np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty(n, np.int64))
 
-    numbers = (np.empty(n) for _ in range(3))
-    return Columns(np.empty(n, np.int64), np.empty((n, d)), np.empty(n, np.int64), *numbers, names(), names())
+    return Columns(
+        row=np.empty(n, np.int64),
+        X=np.empty((n, d)),
+        code=np.empty(n, np.int64),
+        value=np.empty(n),
+        time=np.empty(n),
+        weight=np.empty(n),
+        id=names(),
+        key=names(),
+    )
 
 
 def _block(data: np.ndarray, columns: Columns, rows: int, schema: Schema) -> Block:

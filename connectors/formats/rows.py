@@ -181,9 +181,7 @@ def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> D
         if len(columns) == 1:
             return columns[0] if isinstance(columns[0], pa.Array) else identities(columns[0])
         whole = [
-            value
-            for column in columns
-            for value in (column.to_pylist() if isinstance(column, pa.Array) else column)
+            value for column in columns for value in (column.to_pylist() if isinstance(column, pa.Array) else column)
         ]
         return identities(whole if order is None else [whole[i] for i in order.tolist()])
 
