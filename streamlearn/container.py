@@ -15,6 +15,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ _DTYPES = {
 _NAMES = {code: name for name, code in _DTYPES.items()}
 _MAX_DEPTH = 32
 _MAX_HEADER = 100_000_000  # what the safetensors library accepts
+_LARGE = 1 << 22  # bytes for whose checksums threads are worth their start
+_MAX_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +148,7 @@ def encode(content: dict[str, Any]) -> Encoded:
     """The file that holds ``content``, without copying its arrays: write it before they change."""
     arrays: dict[str, np.ndarray] = {}
     tree = _take_arrays(content, "", arrays, 0)
-    digests = {name: _digest(array) for name, array in arrays.items()}
-    text = _json({"format": FORMAT, "version": VERSION, "content": tree, "arrays": digests})
+    text = _json({"format": FORMAT, "version": VERSION, "content": tree, "arrays": _digests(arrays)})
     return seal(text, arrays)
 
 
@@ -192,8 +194,9 @@ def decode(data: bytes) -> Manifest:
         if digest != _checksum_of_version_1(manifest, arrays):
             raise StateError("the checksum does not match: the file is damaged")
     else:
-        for name, claimed in _claims(manifest, arrays).items():
-            if _digest(arrays[name]) != claimed:
+        claims = _claims(manifest, arrays)
+        for name, digest_of_array in _digests(arrays).items():
+            if digest_of_array != claims[name]:
                 raise StateError(f"the checksum of {name} does not match: the file is damaged")
     return Manifest(manifest["version"], digest, _content(manifest, arrays))
 
@@ -370,6 +373,14 @@ def _below(path: str, key: str) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))  # ASCII: any text survives, half a surrogate too
+
+
+def _digests(arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """The checksum of each array; of large ones on all processors, since a live pipeline waits for its checkpoints."""
+    if len(arrays) < 2 or sum(array.nbytes for array in arrays.values()) < _LARGE:
+        return {name: _digest(array) for name, array in arrays.items()}
+    with ThreadPoolExecutor(min(len(arrays), os.cpu_count() or 1, _MAX_THREADS)) as pool:  # hashing releases the GIL
+        return dict(zip(arrays, pool.map(_digest, arrays.values()), strict=True))
 
 
 def _digest(array: np.ndarray) -> str:

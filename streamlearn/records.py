@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,44 @@ import pyarrow as pa
 from .batch import Batch
 
 Header = tuple[str, bytes | None]
+
+
+class Stamps:
+    """When records were written, asked for when somebody wants to know: to ask a client costs as much as to read.
+
+    It is used as an array is: a row, some rows, a slice, or all by ``np.asarray``.
+
+    Parameters
+    ----------
+    of
+        The time of a row in seconds since the epoch, NaN where it is not known.
+    rows
+        Which rows these are.
+    """
+
+    __slots__ = ("_of", "_rows")
+
+    def __init__(self, of: Callable[[int], float], rows: range) -> None:
+        self._of, self._rows = of, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int | np.integer[Any]) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> Stamps: ...
+    @overload
+    def __getitem__(self, index: np.ndarray) -> np.ndarray: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Stamps(self._of, self._rows[index])
+        if isinstance(index, np.ndarray):
+            return np.array([self._of(self._rows[row]) for row in index.tolist()], np.float64)
+        return self._of(self._rows[index])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array([self._of(row) for row in self._rows], np.float64 if dtype is None else dtype)
 
 
 @dataclass(slots=True)
@@ -36,7 +74,7 @@ class Records:
         The records as columns, from a columnar file.
     keys, headers
         Where the source has them, one each a record.
-    times : float64 [n], optional
+    times : float64 [n] or Stamps, optional
         When the record was written, in seconds since the epoch, by the source's clock.
     """
 
@@ -48,7 +86,7 @@ class Records:
     table: pa.RecordBatch | None = None
     keys: Sequence[bytes | None] | None = None
     headers: Sequence[Sequence[Header]] | None = None
-    times: np.ndarray | None = None
+    times: np.ndarray | Stamps | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)

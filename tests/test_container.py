@@ -223,3 +223,19 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
         container.dumps({"x": {"x": deep}})
     with pytest.raises(StateError, match="besides the arrays"):
         container.dumps({"x": "y" * 100_000_000})
+
+
+def test_large_arrays_have_each_its_checksum() -> None:
+    random = np.random.default_rng(0)
+    content = {f"a{i}": random.random(200_000 + i) for i in range(5)}
+    data = container.dumps(content)
+    manifest = container.read_manifest(lambda start, count: data[start : start + count], len(data)).content
+    for name, array in content.items():
+        described = f"{array.dtype.str} {array.shape}\n".encode()
+        assert manifest[name].digest == hashlib.sha256(described + array.tobytes()).hexdigest()
+    loaded = container.loads(data)
+    assert all((loaded[name] == array).all() for name, array in content.items())
+    for name, array in content.items():
+        at = data.index(array.tobytes()[:64])
+        with pytest.raises(StateError, match=f"the checksum of {name} does not match"):
+            container.loads(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])

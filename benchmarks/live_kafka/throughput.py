@@ -11,6 +11,7 @@ WHAT = {
     "consume": "consume",
     "consume_decode": "consume, decode",
     "consume_decode_write": "consume, decode, write",
+    "consume_msgspec": "consume, msgspec struct",
     "consume_orjson": "consume, orjson",
     "consume_json": "consume, json",
     "ours": "streamlearn, topic to topic",

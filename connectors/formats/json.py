@@ -15,6 +15,7 @@ from streamlearn.records import Decoded, Records
 from streamlearn.schema import MAX_CATEGORIES, Schema
 
 from .inference import infer
+from .plain_records import PlainRecords
 from .rows import LARGEST, LATEST, Block, RowByRow, seconds, values_of, what
 
 _CHUNK = 512  # records at a time: what is made of them stays in the processor's cache
@@ -30,8 +31,9 @@ _Name = str | int | float | None  # of an id or a key; floats are told apart lat
 class JsonFormat(Format):
     """Decodes records that are JSON objects of plain values, one object a record.
 
-    A decoder built from the schema reads the records; whatever it does not take (a bad value, an unknown field, a new
-    category) is looked at again, alone, as `Schema.encode` looks at a dict. So the good rows are just what
+    A kernel reads plain records straight into columns, those with known fields of the right kinds and without escapes.
+    What it leaves, a decoder built from the schema reads; and whatever that does not take (a bad value, an unknown
+    field, a new category) is looked at again, alone, as `Schema.encode` looks at a dict. So the good rows are just what
     `Schema.encode` makes of the same objects, and a bad record costs only itself.
 
     An object's key that comes twice counts as it comes last. Nested values are no fields: such a record is rejected,
@@ -59,6 +61,7 @@ class JsonFormat(Format):
 
     def __init__(self) -> None:
         self._layouts: dict[Any, _Layout] = {}
+        self._plain: dict[int, PlainRecords] = {}
         self._nulls: frozenset[str] = frozenset()
 
     def infer(self, records: Records, roles: Roles) -> Schema:
@@ -70,45 +73,53 @@ class JsonFormat(Format):
     def decode(self, records: Records, schema: Schema, roles: Roles) -> Decoded:
         rows = RowByRow(schema, required=roles.required)
         values = values_of(records)
-        blocks = [
-            self._block(values[start : start + _CHUNK], start, schema, roles.required, rows)
-            for start in range(0, len(values), _CHUNK)
-        ]
+        block, left = self._plain_records(schema).take(values, schema, roles.required)
+        blocks = [block] if block is not None else []
+        for start in range(0, len(left), _CHUNK):
+            some = left[start : start + _CHUNK]
+            blocks.append(self._block([values[row] for row in some], np.array(some), schema, roles.required, rows))
         return rows.decoded(blocks)
 
+    def _plain_records(self, schema: Schema) -> PlainRecords:
+        layout = self._layout(schema)
+        known = self._plain.get(id(schema))
+        if known is None or not known.serves(schema, layout.members):
+            if len(self._plain) >= _MAX_LAYOUTS:
+                self._plain.clear()
+            known = self._plain[id(schema)] = PlainRecords(schema, layout.members)
+        return known
+
     def _block(
-        self, values: Sequence[bytes | None], start: int, schema: Schema, required: bool, careful: RowByRow
+        self, values: Sequence[bytes | None], rows: np.ndarray, schema: Schema, required: bool, careful: RowByRow
     ) -> Block:
-        """The rows that the compiled decoder makes, all of whose values are known; ``careful`` gets the others.
+        """The rows that the decoder of structs makes, all of whose values are known; ``careful`` gets the others.
 
         The careful rows may add to the schema, but nothing that a row of the block has: so their order among each
         other is all that matters, and the block can be encoded as the schema stood before.
         """
         layout = self._layout(schema)
         decode, found, missed = layout.decode, [], []
-        for row, value in enumerate(values):
+        for place, value in enumerate(values):
             try:
                 found.append(astuple(decode(value)))
             except (*_UNREADABLE, TypeError):
-                missed.append(row)
-        rows = np.arange(start, start + len(values))
-        if missed:
-            rows = np.delete(rows, missed)
-        doubtful = np.zeros(len(rows), np.bool_)
+                missed.append(place)
+        read = np.delete(np.arange(len(values)), missed)
+        doubtful = np.zeros(len(read), np.bool_)
         block = layout.encode(found, schema, required, doubtful)
-        block.rows = rows
+        block.rows = rows[read]
         if doubtful.any():
-            missed = sorted([*missed, *(rows[doubtful] - start).tolist()])
+            missed = sorted([*missed, *read[doubtful].tolist()])
             block = _without(block, doubtful)
-        for row in missed:
-            raw = values[row]
+        for place in missed:
+            raw, row = values[place], int(rows[place])
             if raw is not None:
                 document = _document(raw, layout.decode_alone)
                 if isinstance(document, str):
-                    careful.reject(start + row, document)
+                    careful.reject(row, document)
                 else:
                     self._note_nulls(document, schema)
-                    careful.add(start + row, document)
+                    careful.add(row, document)
         return block
 
     def _note_nulls(self, document: dict[str, Any], schema: Schema) -> None:
@@ -153,6 +164,9 @@ class _Layout:
 
     Attributes
     ----------
+    members
+        The names of all that a record may have: the fields, in their order, the roles, and unknown fields that were
+        null before.
     decode
         A record as a struct; strict, since whatever it takes is final. Unknown fields that were null before may be.
     decode_alone
@@ -181,6 +195,7 @@ class _Layout:
         self.key = role(schema.key, _Name)
         known = {name for name, _, _ in members}
         members += [(name, None, None) for name in sorted(nulls) if name not in known]
+        self.members = [name for name, _, _ in members]
         self.width = len(members)
         self.decode, self.decode_alone = _decoders(members, strict=schema.unknown != "ignore")
 

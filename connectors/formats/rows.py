@@ -37,9 +37,9 @@ class Block:
     X: np.ndarray
     y: np.ndarray | None
     weight: np.ndarray | None
-    id: Sequence[str | int | None] | None
+    id: Sequence[str | int | None] | pa.Array | None
     event_time: np.ndarray | None
-    key: Sequence[str | int] | None
+    key: Sequence[str | int] | pa.Array | None
 
 
 class RowByRow:
@@ -178,7 +178,11 @@ def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> D
     def names(columns: list[Any]) -> pa.Array | None:
         if columns[0] is None:
             return None
-        whole = [value for column in columns for value in column] if len(columns) > 1 else columns[0]
+        if len(columns) == 1:
+            return columns[0] if isinstance(columns[0], pa.Array) else identities(columns[0])
+        whole = [
+            value for column in columns for value in (column.to_pylist() if isinstance(column, pa.Array) else column)
+        ]
         return identities(whole if order is None else [whole[i] for i in order.tolist()])
 
     batch = Batch(

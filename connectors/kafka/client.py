@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 from abc import ABC, abstractmethod
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
+
+import numpy as np
 
 from streamlearn.errors import MissingExtraError, OptionError, PositionError, SourceError
 from streamlearn.live import Mark
@@ -47,19 +48,28 @@ class Part(NamedTuple):
 
 @dataclass(slots=True)
 class Run:
-    """Consecutive records of a partition, as columns; times in milliseconds, -1 where unknown."""
+    """Consecutive records of a partition, as columns.
+
+    Attributes
+    ----------
+    offsets : int64 [n]
+        Rising; there are gaps where records were compacted away, or are none.
+    time
+        When a record was written, in milliseconds since the epoch, -1 where that is not known.
+    """
 
     part: Part
-    offsets: list[int]
+    offsets: np.ndarray
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
     headers: Sequence[Sequence[Header]]
-    times: list[int]
+    time: Callable[[int], int]
 
     def since(self, offset: int) -> Run:
         """Without the records before an offset."""
-        i = bisect_left(self.offsets, offset)
-        return Run(self.part, self.offsets[i:], self.values[i:], self.keys[i:], self.headers[i:], self.times[i:])
+        i, time = int(np.searchsorted(self.offsets, offset)), self.time
+        keys, headers = self.keys[i:], self.headers[i:]
+        return Run(self.part, self.offsets[i:], self.values[i:], keys, headers, lambda row: time(i + row))
 
 
 class Column(Sequence[T]):
@@ -87,6 +97,9 @@ class Column(Sequence[T]):
 
     def __len__(self) -> int:
         return self._length
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._column())
 
     @overload
     def __getitem__(self, index: int) -> T: ...

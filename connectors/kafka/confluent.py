@@ -8,12 +8,14 @@ import threading
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from typing import Any
 
 import confluent_kafka as ck
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streamlearn.errors import FencedError, OptionError, SinkError, SourceError, UncertainError
 from streamlearn.live import Mark
@@ -116,6 +118,7 @@ class ConfluentReader(Reader):
             "logger": self._heard,
             "stats_cb": _chained(self._statistics, config.get("stats_cb")),
         }
+        self._topics: set[str] = set()  # all that were ever read: what is on its way may be of any of them
         self._known: dict[Part, tuple[int, int]] = {}
         self._moved: set[Part] = set()
         self._rebalance: Rebalance | None = None
@@ -163,6 +166,7 @@ class ConfluentReader(Reader):
 
     def subscribe(self, topics: Sequence[str], rebalance: Rebalance) -> None:
         self._rebalance = rebalance
+        self._topics.update(topics)
         with self._asking("for a share of the topics"):
             self._consumer.subscribe(
                 list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -187,6 +191,7 @@ class ConfluentReader(Reader):
             self._active.clear()
         self._active |= set(parts)
         self._moved |= set(parts)
+        self._topics.update(part.topic for part in parts)
         for part, start in starts.items():
             self._reached(part, start)
 
@@ -216,6 +221,7 @@ class ConfluentReader(Reader):
             self._known.pop(part, None)
 
     def start(self, part: Part, offset: int) -> None:
+        self._topics.add(part.topic)
         at = TopicPartition(part.topic, part.number, offset)
         with self._asking(f"to start {part.name} at {offset}"):
             if self._rebalance is not None:
@@ -263,9 +269,11 @@ class ConfluentReader(Reader):
                 raise failed_
         if not messages:
             return []
-        good = [m for m in messages if m.error() is None]
-        runs = [self._run(part, ms) for part, ms in _by_partition(good) if part not in moved]
-        if len(good) < len(messages):
+        good = messages
+        if any(map(Message.error, messages)):
+            good = [m for m in messages if m.error() is None]
+        runs = [self._run(part, ms) for part, ms in _by_partition(good, self._topics) if part not in moved]
+        if good is not messages:
             for message in messages:
                 if message.error() is not None:
                     self._event(message, moved)
@@ -276,15 +284,19 @@ class ConfluentReader(Reader):
         return runs
 
     def _run(self, part: Part, messages: list[Any]) -> Run:
-        offsets = [m.offset() for m in messages]
-        self._reached(part, offsets[-1] + 1)
+        first, last, n = messages[0].offset(), messages[-1].offset(), len(messages)
+        if last - first == n - 1:  # they rise, so there is no gap
+            offsets = np.arange(first, last + 1)
+        else:
+            offsets = np.fromiter(map(Message.offset, messages), np.int64, n)
+        self._reached(part, last + 1)
         return Run(
             part,
             offsets,
-            [m.value() for m in messages],
-            Column(lambda: [m.key() for m in messages], len(messages)),
-            Column(lambda: [m.headers() or () for m in messages], len(messages)),
-            [m.timestamp()[1] for m in messages],
+            list(map(Message.value, messages)),
+            Column(lambda: list(map(Message.key, messages)), n),
+            Column(lambda: [m.headers() or () for m in messages], n),
+            lambda row: messages[row].timestamp()[1],
         )
 
     def _event(self, message: Any, moved: set[Part]) -> None:
@@ -389,13 +401,16 @@ class ConfluentReader(Reader):
             self._consumer.close()
 
 
-def _by_partition(messages: list[Any]) -> list[tuple[Part, list[Any]]]:
-    """Messages by partition, each partition's in their order, partitions in theirs."""
+def _by_partition(messages: list[Any], topics: Collection[str]) -> list[tuple[Part, list[Any]]]:
+    """Messages by partition, each partition's in their order, partitions in theirs.
+
+    ``topics`` are those that they can be of: where there is one, none is asked for its topic.
+    """
     if not messages:
         return []
-    topic, number = messages[0].topic(), messages[0].partition()
-    if all(m.partition() == number and m.topic() == topic for m in messages):
-        return [(Part(topic, number), messages)]
+    numbers: set[Any] = set(map(Message.partition, messages))
+    if len(numbers) == 1 and (len(topics) == 1 or len(set(map(Message.topic, messages))) == 1):
+        return [(Part(messages[0].topic(), numbers.pop()), messages)]
     found: dict[tuple[str, int], list[Any]] = defaultdict(list)
     for message in messages:
         found[message.topic(), message.partition()].append(message)
@@ -466,9 +481,9 @@ class ConfluentWriter(Writer):
         self._check()
         produce, failed = self._producer.produce, self._failed
         partition = -1 if number is None else number
-        keys, headers = messages.keys, messages.headers
-        for row, value in enumerate(messages.values):
-            key = None if keys is None else keys[row]
+        headers = messages.headers
+        keys = repeat(None) if messages.keys is None else messages.keys
+        for row, (value, key) in enumerate(zip(messages.values, keys, strict=False)):
             while True:
                 try:
                     if headers is None:

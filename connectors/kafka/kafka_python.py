@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import kafka
 import kafka.errors as errors
+import numpy as np
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -148,15 +149,15 @@ class KafkaPythonReader(Reader):
         return runs
 
     def _run(self, part: Part, records: list[Any]) -> Run:
-        offsets = [r.offset for r in records]
-        self._active[part] = offsets[-1] + 1
+        offsets = np.array([r.offset for r in records], np.int64)
+        self._active[part] = int(offsets[-1]) + 1
         return Run(
             part,
             offsets,
             [r.value for r in records],
             Column(lambda: [r.key for r in records], len(records)),
             Column(lambda: [r.headers for r in records], len(records)),
-            [r.timestamp for r in records],
+            lambda row: records[row].timestamp,
         )
 
     def _look(self) -> None:

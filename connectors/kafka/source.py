@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-import numpy as np
-
 from streamlearn.errors import FencedError, OptionError, PositionError, SourceError
 from streamlearn.live import Assignment, LiveSource, Mark, Worker
 from streamlearn.parameters import call_of, check_choice, parameters_of
-from streamlearn.records import Records
+from streamlearn.records import Records, Stamps
 from streamlearn.registry import near
 
 from . import options as owned
@@ -278,13 +277,10 @@ class KafkaSource(LiveSource):
             return None
         if run.offsets[0] < position:
             run = run.since(position)
-        offsets = np.array(run.offsets, np.int64)
-        times = np.array(run.times, np.float64)
-        times[times < 0] = np.nan
-        times /= 1000.0
-        self._positions[run.part] = after = run.offsets[-1] + 1
-        name = run.part.name
-        return Records(name, name, offsets, after, run.values, None, run.keys, run.headers, times)
+        self._positions[run.part] = after = int(run.offsets[-1]) + 1
+        name, time = run.part.name, run.time
+        times = Stamps(lambda row: _seconds(time(row)), range(len(run.offsets)))
+        return Records(name, name, run.offsets, after, run.values, None, run.keys, run.headers, times)
 
     def pause(self, partitions: Sequence[str]) -> None:
         self._open.pause([self._part(name) for name in partitions])
@@ -334,6 +330,10 @@ class KafkaSource(LiveSource):
             self._reader.close()
             self._reader = None
         self._positions.clear()
+
+
+def _seconds(milliseconds: int) -> float:
+    return math.nan if milliseconds < 0 else milliseconds / 1000.0
 
 
 def _parsed_start(start: Start) -> str | int | dict[str, int]:

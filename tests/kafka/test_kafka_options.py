@@ -120,8 +120,9 @@ def test_records_of_before_a_seek_are_not_delivered(monkeypatch: pytest.MonkeyPa
     def run(begin: int, end: int) -> Run:
         rows = list(range(begin, end))
         values = [b"%d" % row for row in rows]
+        times = {row: -1 if row % 2 else 1000 * row for row in range(len(rows))}.__getitem__
         return Run(
-            Part("t", 0), rows, values, Column(lambda: list(values), len(rows)), [()] * len(rows), [-1] * len(rows)
+            Part("t", 0), np.array(rows), values, Column(lambda: list(values), len(rows)), [()] * len(rows), times
         )
 
     reader = Mock(spec=Reader)
@@ -139,7 +140,9 @@ def test_records_of_before_a_seek_are_not_delivered(monkeypatch: pytest.MonkeyPa
     assert first.offsets.tolist() == [20, 21, 22, 23, 24]
     assert first.values == first.keys == [b"20", b"21", b"22", b"23", b"24"]
     assert (first.next, second.next) == (25, 30)
-    assert np.isnan(first.times).all()
+    np.testing.assert_array_equal(first.times, [np.nan, 6, np.nan, 8, np.nan])
+    np.testing.assert_array_equal(first.slice(1, 4).times, [6, np.nan, 8])
+    assert first.times[-2] == 8
 
 
 def test_what_is_not_open_says_so() -> None:
