@@ -151,6 +151,57 @@ def test_a_record_that_cannot_be_read_is_set_aside_alone(tmp_path: Path) -> None
     assert "x" in dead[1]["reason"]
 
 
+@pytest.mark.parametrize("rows", [1, 4, 1000])
+def test_records_are_set_aside_in_the_order_of_the_stream(tmp_path: Path, rows: int) -> None:
+    """Whatever the stage, and however the stream is cut into batches."""
+
+    def rule(row: dict[str, Any]) -> str:
+        if row["x"] == 2:
+            raise ValueError("too much")
+        return "up"
+
+    stream: list[Any] = [{"x": 1, "event_id": 0}, {"x": 2, "event_id": 1}, b"{", {"x": 2, "event_id": 3}, b"["]
+    labels = [(-0.5, b"late"), (0.5, {"event_id": 0}), (2.5, {"event_id": 3, "class": [1]}), (9.0, b"")]
+    scripts = {
+        "events": [[Item(event, time=float(i)) for i, event in enumerate(stream)]],
+        "labels": [[Item(label, time=when) for when, label in labels]],
+    }
+    broker = MemoryBroker(scripts)
+    told: list[tuple[str, str]] = []
+
+    def tell(stage: str, record: str, reason: Any) -> bool:
+        told.append((record, stage))
+        return True
+
+    settings = {"labels": {"from": MemorySource(broker, "labels")}, "dead_letter": MemorySink(broker, "dead")}
+    pipeline(broker, tmp_path, learner=rule, batch={"rows": rows, "wait": 0}, on_error=tell, **settings).run()
+    expected = [
+        ("labels-0-0", "label"),
+        ("labels-0-1", "label"),
+        ("events-0-1", "process"),
+        ("events-0-2", "decode"),
+        ("labels-0-2", "label"),
+        ("events-0-3", "process"),
+        ("events-0-4", "decode"),
+        ("labels-0-3", "label"),
+    ]
+    assert [(letter["record"], letter["stage"]) for letter in broker.documents("dead")] == expected
+    assert told == expected
+
+
+def test_labels_from_elsewhere_are_the_only_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What an event says of its own class is passed over, and said once."""
+    rows = [{"x": i, "event_id": i, "class": "claimed"} for i in range(30)]
+    labels = [Item({"event_id": i, "class": "true"}, time=i + 0.5) for i in range(20)]
+    broker = MemoryBroker({"events": [[Item(row, time=float(row["x"])) for row in rows]], "labels": [labels]})
+    summary = pipeline(broker, tmp_path, labels={"from": MemorySource(broker, "labels")}).run()
+    written = broker.documents("predictions")
+    assert [document["prediction"] for document in written] == [None, *["true"] * 29]
+    assert written[-1]["probabilities"] == {"true": 1.0}
+    assert (summary.labelled, summary.rejected) == (20, {})
+    assert caplog.text.count("events have the target 'class' too") == 1
+
+
 def test_policies_say_what_happens_to_a_bad_record(tmp_path: Path) -> None:
     def broker() -> MemoryBroker:
         return MemoryBroker({"events": [[*events(10), b"{", *events(5)]]})
