@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -373,6 +374,75 @@ def test_records_that_are_gone_are_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(PositionError):
         exactly_once(broker, tmp_path, errors={"sink": {"retries": 5, "backoff": 10}}).run()
     assert time.monotonic() - began < 5
+
+
+class Lives(Observer):
+    """Counts restores and retries."""
+
+    def __init__(self) -> None:
+        self.restores: list[str | None] = []
+        self.retries: list[str] = []
+
+    def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:
+        self.restores.append(checkpoint)
+
+    def retrying(self, what: str, error: Exception, wait: float) -> None:
+        self.retries.append(str(error))
+
+
+def test_a_path_that_is_forbidden_is_not_tried_again(tmp_path: Path) -> None:
+    """Only what may pass is waited for."""
+    (tmp_path / "out-events-0.jsonl").mkdir()
+    (tmp_path / "file").touch()
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    forbidden = {
+        "out.jsonl": "Is a directory",
+        "file/out.jsonl": "a file is in the way",
+        "n" * 300 + ".jsonl": "File name too long",
+        **({} if os.geteuid() == 0 else {"locked/out.jsonl": "Permission denied"}),
+    }
+    for path, why in forbidden.items():
+        lives = Lives()
+        broker = MemoryBroker({"events": [events(20), events(20)]})
+        made = pipeline(broker, tmp_path / "run", sink={"type": "file", "path": str(tmp_path / path)})
+        with pytest.raises(SinkError, match=f"can't write .*{why}: give the sink another path"):
+            made.run(observers=[lives])
+        assert lives.retries == []
+
+
+def test_an_error_that_may_pass_is_tried_again(tmp_path: Path) -> None:
+    lives = Lives()
+    broker = MemoryBroker({"events": [events(20)]})
+    broker.fail("sink.flush", SinkError)
+    broker.fail("sink.flush", SinkError)
+    pipeline(broker, tmp_path, errors={"sink": {"backoff": 0.001}}).run(observers=[lives])
+    assert len(lives.retries) == 2
+
+
+def test_only_a_checkpoint_that_holds_something_is_restored(tmp_path: Path) -> None:
+    """A shard writes down at once how its files stood, and comes back to that after an early crash."""
+    broker = MemoryBroker({"events": [[*events(20), ABORT, *events(20), ABORT, *events(20)]]})
+    settings: dict[str, Any] = {
+        "schema": {"target": "class", "infer_rows": 5},
+        "sink": MemorySink(broker, "predictions", exact=True),
+        "guarantee": "exactly-once",
+        "checkpoint": {"dir": str(tmp_path / "state"), "every": 1000, "rows": 25},
+    }
+    lives = Lives()
+    restores = []
+    for crashes in (True, True, False):
+        made = pipeline(broker, tmp_path, **settings)
+        if crashes:
+            with pytest.raises(Crash):
+                made.run(observers=[lives])
+        else:
+            made.run(observers=[lives])
+        status = made.status()
+        assert status is not None
+        restores.append(status.restores)
+    assert restores == [0, 0, 1]
+    assert [checkpoint is None for checkpoint in lives.restores] == [True, True, False]
 
 
 def test_a_stop_ends_the_wait_for_the_next_try(tmp_path: Path) -> None:

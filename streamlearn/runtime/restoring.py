@@ -34,6 +34,11 @@ class Beginning:
     positions: dict[str, Any]
     replayed: bool = False
 
+    @property
+    def restored(self) -> CheckpointId | None:
+        """The checkpoint that was restored, if anything was done before it: a shard's first may hold nothing yet."""
+        return self.checkpoint.id if self.checkpoint is not None and self.checkpoint.about["positions"] else None
+
 
 def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
     """From the newest checkpoint that can be read: what it says was flushed before it was written."""

@@ -163,11 +163,11 @@ class Shard:
     def _look_for_target(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Labels may be absent for a while; a misspelt target would be absent for ever."""
         target = self._plan.roles.target
-        there = any(document.get(target) is not None for document in documents)
+        there = [document for document in documents if target in document]
         if self._plan.labels is not None and there:
             log.warning("%s: events have the target %r too; it is passed over, since labels: says where labels come "
                         "from", self.name, target)  # fmt: skip
-        if target is None or self._plan.labels is not None or any(target in document for document in documents):
+        if target is None or self._plan.labels is not None or there:
             return
         columns = sorted({str(name) for document in documents for name in document})
         close = near(str(target), columns)

@@ -26,10 +26,10 @@ from ..errors import (
     CheckpointError,
     FencedError,
     OptionError,
-    PositionError,
     SinkError,
     SourceError,
     UncertainError,
+    may_pass,
 )
 from ..format import Format
 from ..live import LiveSource, Mark
@@ -138,8 +138,8 @@ class Worker:
                 log.warning("%s; what was not committed is another worker's now", self._message)
                 return True  # partitions move while many workers are stopped: nothing of ours is left to do
             self._failures += 1
-            if self._failures > self._plan.errors.retries or self._stopping or isinstance(failure, PositionError):
-                raise  # records that are gone don't come back
+            if self._failures > self._plan.errors.retries or self._stopping or not may_pass(failure):
+                raise
             wait = min(60.0, self._plan.errors.backoff * 2.0 ** (self._failures - 1))
             log.warning("%s; restoring the last commit in %.1f s", self._message, wait)
             self._tell("retrying", "worker", failure, wait)
@@ -583,10 +583,10 @@ class Incarnation:
             beginning = self._commit.begin(shard, committed, on_missing=self._plan.on_missing)
             if beginning.checkpoint is not None:
                 states = beginning.checkpoint.content["about"]["sinks"]
-                self._worker._restores += 1
             shard.begin(beginning.positions, partitions)
-            where = None if beginning.checkpoint is None else str(beginning.checkpoint.id)
-            self._worker._tell("restored", name, where, beginning.replayed, time.monotonic() - started)
+            restored = None if beginning.restored is None else str(beginning.restored)
+            self._worker._restores += restored is not None
+            self._worker._tell("restored", name, restored, beginning.replayed, time.monotonic() - started)
         else:
             shard.begin({partition: mark.position for partition, mark in committed.items()}, partitions)
         reach("on-restore")

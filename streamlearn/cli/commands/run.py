@@ -17,11 +17,11 @@ from ...errors import (
     FencedError,
     MissingExtraError,
     OptionError,
-    PositionError,
     SinkError,
     SourceError,
     StreamlearnError,
     UncertainError,
+    may_pass,
 )
 
 if TYPE_CHECKING:
@@ -205,8 +205,6 @@ def status_of(error: StreamlearnError) -> int:
     """The exit status for an error that ended a worker."""
     if isinstance(error, (OptionError, MissingExtraError)):
         return CONFIGURATION
-    if isinstance(error, (SourceError, SinkError, FencedError, UncertainError)) and not isinstance(
-        error, PositionError
-    ):
+    if isinstance(error, (SourceError, SinkError, FencedError, UncertainError)) and may_pass(error):
         return AGAIN
     return FAILURE

@@ -23,8 +23,8 @@ WAITING_LINES = 10_000
 """Lines that wait for a reader that does not read; later ones are dropped and counted."""
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``event``, ``message``, then the event's fields.
+class _Named(logging.Formatter):
+    """Knows who logs.
 
     Parameters
     ----------
@@ -35,6 +35,10 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, *, pipeline: str = "", worker: str = "") -> None:
         super().__init__()
         self._names = {"pipeline": pipeline, "worker": worker}
+
+
+class JsonFormatter(_Named):
+    """One JSON object a line: ``time``, ``level``, ``event``, ``message``, then the event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
@@ -53,18 +57,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, allow_nan=False)
 
 
-class TextFormatter(logging.Formatter):
-    """Lines for people: local time, level, pipeline/worker, what happened. Control characters are shown escaped.
-
-    Parameters
-    ----------
-    pipeline, worker
-        Put into lines that do not have their own.
-    """
-
-    def __init__(self, *, pipeline: str = "", worker: str = "") -> None:
-        super().__init__()
-        self._names = {"pipeline": pipeline, "worker": worker}
+class TextFormatter(_Named):
+    """Lines for people: local time, level, pipeline/worker, what happened. Control characters are shown escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         names = {**self._names, **getattr(record, "fields", {})}
