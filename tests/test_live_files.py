@@ -664,6 +664,28 @@ def test_two_workers_never_write_one_file(tmp_path: Path, monkeypatch: pytest.Mo
         sink_of(tmp_path / name, None).close()
 
 
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.rename(path.with_suffix(".1"))])
+def test_a_file_that_is_removed_while_it_is_written_is_noticed(tmp_path: Path, change: Callable[[Path], Any]) -> None:
+    """Bytes go on into a file that has no name any more, or another: nothing of them may be committed."""
+    path = tmp_path / "out.jsonl"
+    for worker, said in ((EXACTLY, "bring the file back"), (AT_LEAST, "what was not committed goes to a new one")):
+        sink = sink_of(path, None, worker)
+        sink.write("s", Rows(1))
+        sink.flush()
+        state = sink.state("s")
+        change(path)
+        sink.write("s", Rows(2))
+        with pytest.raises(SinkError, match=f"removed or replaced while it was written: {said}"):
+            sink.flush()
+        with pytest.raises(SinkError, match="removed or replaced"):
+            sink.flush()
+        sink.close()
+    again = sink_of(path, state, AT_LEAST)  # it was rotated, and nothing but that
+    again.write("s", Rows(2))
+    again.flush()
+    assert lines_in(path) == [2]
+
+
 def test_a_record_with_a_line_end_is_refused(tmp_path: Path) -> None:
     class Torn(Rows):
         def messages(self, format: str = "json") -> Messages:

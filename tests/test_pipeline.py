@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import river.naive_bayes
 import river.tree
@@ -16,7 +18,7 @@ import streamlearn as sl
 from streamlearn.errors import InputError, OptionError, PositionError, SinkError, StateError
 from streamlearn.live import Mark
 from streamlearn.records import Records
-from streamlearn.runtime.observer import Alarm, Observer
+from streamlearn.runtime.observer import Alarm, CommitDone, Observer
 from streamlearn.runtime.shard import Stop
 from streamlearn.runtime.worker import Worker
 from streamlearn.testing import ABORT, Crash, Item, MemoryBroker, MemorySink, MemorySource
@@ -297,6 +299,40 @@ def test_a_changed_configuration_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="schema"):
         pipeline(broker, tmp_path, schema={"target": "class"}).run()
     assert pipeline(broker, tmp_path).run().rows == 10
+
+
+def test_a_change_is_named_down_to_the_key(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(10)]})
+    pipeline(broker, tmp_path).run()
+    changed = {"target": "class", "id": "event_id", "unknown": "ignore"}
+    with pytest.raises(StateError, match=r"made with schema\.unknown: 'grow', but the pipeline now says 'ignore'"):
+        pipeline(broker, tmp_path, schema=changed).run()
+
+
+def test_a_checkpoint_directory_that_is_removed_meanwhile_is_noticed(tmp_path: Path) -> None:
+    """The worker that wrote it knows better than to begin with an empty model."""
+    path = tmp_path / "events.jsonl"
+    text = b"".join(msgspec.json.encode(row) + b"\n" for row in events(20))
+    path.write_bytes(text)
+
+    class Remover(Observer):
+        def committed(self, done: CommitDone) -> None:
+            if path.stat().st_size == len(text):
+                shutil.rmtree(tmp_path / "state")
+                path.write_bytes(text + text)
+
+    settings: dict[str, Any] = {
+        "source": {"type": "file", "path": str(path), "follow": True},
+        "sink": {"type": "file", "path": str(tmp_path / "out.jsonl")},
+        "schema": {"target": "class", "infer_rows": 5},
+        "checkpoint": {"dir": str(tmp_path / "state"), "every": 1000, "rows": 10},
+        "errors": {"sink": {"backoff": 0.001}},
+        "stop": {"idle": 0.5},
+    }
+    made = sl.Pipeline(name="test", learner="naive_bayes", **settings)
+    with pytest.raises(StateError, match="was removed while the pipeline ran"):
+        made.run(observers=[Remover()])
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) < 60  # nothing was done from the beginning
 
 
 def test_a_shadow_may_come_and_go(tmp_path: Path) -> None:

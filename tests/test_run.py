@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -68,6 +70,11 @@ def test_a_supervisor_hears_every_signal() -> None:
     process.communicate()
 
 
+def caused(error: errors.StreamlearnError, number: int) -> errors.StreamlearnError:
+    error.__cause__ = OSError(number, os.strerror(number))
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -81,6 +88,11 @@ def test_a_supervisor_hears_every_signal() -> None:
         (errors.PositionError("x"), 1),
         (errors.RefusedError("x"), 1),
         (errors.StateError("x"), 1),
+        (errors.CheckpointError("x"), 1),
+        (caused(errors.CheckpointError("x"), errno.ENOSPC), 75),
+        (caused(errors.SinkError("x"), errno.ENOSPC), 75),
+        (caused(errors.SinkError("x"), errno.EACCES), 1),
+        (caused(errors.CheckpointError("x"), errno.EROFS), 1),
         (errors.InputError("x"), 1),
     ],
 )

@@ -133,6 +133,20 @@ class LinesWriter:
             except OSError as error:
                 self._broken = f"{self.path} could not be synced ({error.strerror}); go back to the last checkpoint"
                 raise SinkError(self._broken) from error
+        self._see_that_it_is_there()
+
+    def _see_that_it_is_there(self) -> None:
+        """What is written into a file without a name is lost when it is closed: nothing of it may be committed."""
+        try:
+            there = os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except OSError:
+            there = False
+        if there:
+            return
+        self._broken = f"{self.path} was removed or replaced while it was written"
+        if self._exact:
+            raise RefusedError(f"{self._broken}: bring the file back, or start afresh without the checkpoint")
+        raise SinkError(f"{self._broken}: what was not committed goes to a new one")
 
     def _drain(self) -> None:
         taken = 0

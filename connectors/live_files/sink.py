@@ -79,11 +79,12 @@ class FileSink(Sink):
         """Open the shard's file, and go back to its state (see `Sink.restore`)."""
         self.release(shard)
         path = self.path_of(shard)
-        if state is None and os.path.isfile(path) and os.path.getsize(path):
+        guarantee = self._worker.guarantee
+        exact = guarantee == "exactly-once"
+        if state is None and not exact and os.path.isfile(path) and os.path.getsize(path):
             self._worker.log.warning("sink %s: %s has lines already; new ones go behind them", self.name, path)
         writer = PartsWriter if self.format == "parquet" else LinesWriter
-        guarantee = self._worker.guarantee
-        self._writers[shard] = writer(path, state, exact=guarantee == "exactly-once", sync=guarantee != "at-most-once")
+        self._writers[shard] = writer(path, state, exact=exact, sync=guarantee != "at-most-once")
 
     def path_of(self, shard: str) -> Path:
         """Where the outputs of a shard are."""

@@ -188,6 +188,24 @@ def _proved(lineage: Lineage) -> CheckpointId | None:
     return max(proved, default=None)
 
 
+def refuse_vanished(shard: Shard, last: CheckpointId | None, *, on_missing: str) -> None:
+    """A worker has written a shard's checkpoint, ``last``, and now there is none: somebody removed the folder.
+
+    Raises
+    ------
+    StateError
+        Unless the pipeline says to begin afresh.
+    """
+    if last is not None and shard.lineage is not None and not shard.lineage.ids():
+        _refuse(
+            f"{shard.name}: checkpoint {last} was written, and is gone with all others: {shard.lineage.directory} was "
+            "removed while the pipeline ran. Bring it back, or say checkpoint: {on_missing: fresh} (--fresh) to begin "
+            "with an empty model",
+            shard,
+            on_missing,
+        )
+
+
 def _missing(shard: Shard, name: str, on_missing: str) -> None:
     """The committed position names a checkpoint that isn't here: never begin from an empty model silently.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import __version__
 from ..batch import Batch
-from ..errors import InputError, StateError
+from ..errors import InputError, StateError, StreamlearnError
 from ..format import Format
 from ..learner import Outputs
 from ..records import Records, Rejected
@@ -57,7 +57,7 @@ class _Failed:
     rejected: Rejected
 
 
-class Stop(Exception):  # noqa: N818 - not an error of ours: somebody decided
+class Stop(StreamlearnError):  # noqa: N818 - no error of ours: somebody decided
     """A record failed, and the pipeline's policy, or its owner when asked, says to stop."""
 
 
@@ -426,7 +426,9 @@ class Shard:
             done.rejected.append((record, bad.stage, reason))
             policy = getattr(self._plan.errors, bad.stage)
             ask = self._plan.errors.on_error
-            if policy == "stop" or (ask is not None and not ask(bad.stage, record, reason)):
+            if policy == "stop":
+                raise Stop(f"{record}: {bad.stage}: {reason}; to go on, name a dead_letter or set errors.{bad.stage}")
+            if ask is not None and not ask(bad.stage, record, reason):
                 raise Stop(f"{record}: {bad.stage}: {reason}")
             if policy == "dead_letter":
                 letters.append(bad)
@@ -608,6 +610,9 @@ def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
             now = {name: spec for name, spec in (now or {}).items() if name in before}
             if not before:
                 raise StateError("the pipeline's learners are all new, and the checkpoint holds none of them")
+        while isinstance(before, Mapping) and isinstance(now, Mapping) and before != now:  # down to what differs
+            name = next(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))
+            key, before, now = f"{key}.{name}", before.get(name), now.get(name)
         if before != now:
             raise StateError(
                 f"the checkpoint was made with {key}: {before!r}, but the pipeline now says {now!r}: undo the change, "

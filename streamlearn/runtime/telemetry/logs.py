@@ -13,6 +13,7 @@ import time
 import traceback
 from typing import Any, TextIO
 
+from ...errors import StreamlearnError
 from ...parameters import check_choice
 from ..observer import Alarm, CommitDone, Observer, Stage
 from .redaction import printable, redacted
@@ -224,6 +225,8 @@ class LogObserver(Observer):
         self._write(logging.INFO, "restored", f"shard {shard} {how}", **fields)
 
     def retrying(self, what: str, error: Exception, wait: float) -> None:
+        if what == "worker":  # which logs that itself, as it must where nobody observes it
+            return
         text = f"{what} failed: {error}; tried again in {wait:.1f} s"
         self._write(logging.WARNING, "retrying", text, what=what, wait=wait, error=f"{type(error).__name__}: {error}")
 
@@ -232,7 +235,10 @@ class LogObserver(Observer):
         if error is None:
             self._write(logging.INFO, "stopped", "stopped")
         else:
-            self._write(logging.ERROR, "failed", f"failed: {error}", error_type=type(error).__name__, exc_info=error)
+            # An error that we raise on purpose says it all; of others it matters where they came from.
+            ours = isinstance(error, StreamlearnError) and not self._log.isEnabledFor(logging.DEBUG)
+            exc_info = None if ours else error
+            self._write(logging.ERROR, "failed", f"failed: {error}", error_type=type(error).__name__, exc_info=exc_info)
         self._handler.flush()  # the process may end at once
 
     def close(self) -> None:
