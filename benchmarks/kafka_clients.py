@@ -17,32 +17,18 @@ from contextlib import ExitStack
 
 import confluent_kafka
 import kafka
-import pyarrow as pa
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.record import util
 from streamlearn.connectors.kafka import KafkaSink, KafkaSource
 
 from streamlearn.live import Worker
-from streamlearn.sink import Messages, Output
+from streamlearn.sink import Encoded
 from streamlearn.testing import Broker
 
 VALUE = b"x" * 200
 BATCH = 1000
 
 Side = Callable[[int], None]
-
-
-class Rows(Output):
-    """A thousand outputs."""
-
-    def __len__(self) -> int:
-        return BATCH
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages([VALUE] * BATCH, number=0)
-
-    def table(self) -> pa.RecordBatch:
-        raise NotImplementedError
 
 
 def sides(at: str) -> dict[str, Side]:
@@ -103,7 +89,7 @@ def sides(at: str) -> dict[str, Side]:
             with KafkaSink(bootstrap=at, topic="written", client=client) as sink:
                 sink.open(Worker("benchmark"))
                 for _ in range(0, rows, BATCH):
-                    sink.write("s", Rows())
+                    sink.write("s", Encoded([VALUE] * BATCH, number=0))
                 sink.flush()
 
         return run
@@ -137,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with KafkaSink(bootstrap=at, topic="read") as sink:
             sink.open(Worker("benchmark"))
             for _ in range(0, options.rows + BATCH, BATCH):
-                sink.write("s", Rows())
+                sink.write("s", Encoded([VALUE] * BATCH, number=0))
             sink.flush()
         print(f"{'side':<32} {'CPU µs a record':>16} {'wall':>8}")
         measured: dict[str, list[tuple[float, float]]] = {}

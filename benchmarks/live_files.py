@@ -6,32 +6,13 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-import pyarrow as pa
-
 from streamlearn import registry
 from streamlearn.live import Worker
-from streamlearn.sink import Messages, Output
-
-
-@dataclass
-class Lines(Output):
-    """Lines that are encoded already, so that only the sink is measured."""
-
-    values: Sequence[bytes]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages(self.values)
-
-    def table(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pydict({"line": list(self.values)})
+from streamlearn.sink import Encoded
 
 
 def read_ours(path: Path, rows: int) -> int:
@@ -63,7 +44,7 @@ def write_ours(path: Path, values: list[bytes], rows: int, *, guarantee: str) ->
     sink.open(Worker("benchmark", guarantee=guarantee, single=True))
     sink.restore("s", None)
     for first in range(0, len(values), rows):
-        sink.write("s", Lines(values[first : first + rows]))
+        sink.write("s", Encoded(values[first : first + rows]))
     sink.flush()
     written: int = sink.state("s")["rows"]
     sink.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class StreamlearnError(Exception):
     """Base of all errors that streamlearn raises on purpose."""
@@ -50,12 +52,38 @@ class SinkError(StreamlearnError):
     """Outputs can't be written."""
 
 
+class RefusedError(SinkError):
+    """Outputs can't be written, now or later: what lies in their place is not what the checkpoint says, or not ours."""
+
+
 class FencedError(StreamlearnError):
     """Another worker has taken over: nothing of ours may be committed any more."""
 
 
 class UncertainError(StreamlearnError):
     """It is unknown whether a commit took place: ask again before anything else is done."""
+
+
+FORBIDDEN = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    }
+)
+"""What the system says of a path that stays so: somebody has to choose another, or change it."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same may work in a while: not where records or outputs are gone, nor where a path is forbidden."""
+    cause = error.__cause__
+    forbidden = isinstance(cause, OSError) and cause.errno in FORBIDDEN
+    return not (forbidden or isinstance(error, (PositionError, RefusedError)))
 
 
 class MissingExtraError(StreamlearnError, ImportError):

@@ -29,6 +29,9 @@ class Roles:
         the schema. Classes are added in any case, unless the schema declares them and the policy is ``error``.
     required
         Whether a record without the target is an error; labels that come later need not be in it.
+    labelled
+        Whether a record's label is its own. Otherwise labels come from elsewhere, and what records have in the target's
+        column is passed over: it is neither a label nor a field.
     """
 
     target: Hashable | None = None
@@ -40,6 +43,7 @@ class Roles:
     target_kind: Kind = "nominal"
     unknown: Policy = "grow"
     required: bool = False
+    labelled: bool = True
 
 
 class Format(ABC):

@@ -21,7 +21,7 @@ from .batch import Batch
 from .errors import InputError, OptionError
 from .live import Worker
 from .parameters import check_range
-from .sink import Messages, Output, Sink
+from .sink import Encoded, Messages, Output, Sink, only_json
 from .source import Source
 
 ROWS_AT_ONCE = 1000
@@ -58,8 +58,7 @@ class Documents(Output):
 
     def messages(self, format: str = "json") -> Messages:
         """One JSON object a row; what is missing is null."""
-        if format != "json":
-            raise OptionError(f"streams are replayed as json, not as {format!r}")
+        only_json("replayed streams", format)
         rows = [dict(zip(self.names, values, strict=True)) for values in zip(*self.columns, strict=True)]
         return Messages(_encoder.encode_lines(rows).split(b"\n")[:-1], self.keys, None, self.number)
 
@@ -373,7 +372,7 @@ class FilesInTurn(Sink):
                 self._file = self._begin(shard)
                 self._in_file = 0
             some = values[: self._rows - self._in_file]
-            self._file.write(shard, _Lines(some))
+            self._file.write(shard, Encoded(some))
             self._in_file += len(some)
             self._next += len(some)
             values = values[len(some) :]
@@ -394,22 +393,6 @@ class FilesInTurn(Sink):
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-@dataclass(slots=True)
-class _Lines(Output):
-    """Lines that are encoded already."""
-
-    values: Sequence[bytes]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages(self.values)
-
-    def table(self) -> pa.RecordBatch:
-        raise InputError("these are lines, not columns")
 
 
 def columns_of(batch: Batch) -> dict[str, list[Any]]:

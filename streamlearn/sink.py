@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from .errors import InputError, OptionError
 from .live import Worker
 from .records import Header
 
@@ -40,6 +41,8 @@ class Messages:
 class Output(ABC):
     """Rows that go to a sink: it takes them as messages or as columns, whichever it stores."""
 
+    __slots__ = ()
+
     @abstractmethod
     def __len__(self) -> int: ...
 
@@ -50,6 +53,37 @@ class Output(ABC):
     @abstractmethod
     def table(self) -> pa.RecordBatch:
         """As columns; equal kinds of outputs have equal Arrow schemas."""
+
+
+def only_json(what: str, format: str) -> None:
+    """Refuse formats but JSON.
+
+    Raises
+    ------
+    OptionError
+        If the format is another.
+    """
+    if format != "json":
+        raise OptionError(f"{what} are written as json, not as {format!r}")
+
+
+@dataclass(slots=True)
+class Encoded(Messages, Output):
+    """Messages that were encoded before: a sink takes them as they are; one that stores columns can't."""
+
+    def messages(self, format: str = "json") -> Messages:
+        """Themselves."""
+        return self
+
+    def table(self) -> pa.RecordBatch:
+        """Not to be had.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("these are encoded messages, not columns: write them to a topic, or to a file of JSON lines")
 
 
 class Sink(ABC):

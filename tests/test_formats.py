@@ -433,6 +433,28 @@ def test_a_label_that_is_no_number_is_missing() -> None:
 
 
 @settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["no", "new", 7, None, [1], {"z": 1}]), min_size=1, max_size=5), policies)
+def test_a_label_that_comes_from_elsewhere_is_not_looked_for_in_records(labels: list[Any], unknown: Policy) -> None:
+    roles = Roles(target="class", unknown=unknown, labelled=False)
+    bare: list[dict[str, Any]] = [{"a": i, "c": "x"} for i in range(len(labels))]
+    claimed = [{**document, "class": label} for document, label in zip(bare, labels, strict=True)]
+    columns = pa.RecordBatch.from_pylist([{**document, "class": str(document["class"])} for document in claimed])
+    given: list[tuple[Format, Records, Records]] = [
+        (JsonFormat(), objects(*claimed), objects(*bare)),
+        (TableFormat(), tables(columns), tables(pa.RecordBatch.from_pylist(bare))),
+    ]
+    for format, with_labels, without in given:
+        schema = format.infer(with_labels, roles)
+        assert schema.to_dict() == format.infer(without, roles).to_dict()
+        found, expected = (decode(some, schema.copy(), roles, format) for some in (with_labels, without))
+        assert (found.rejected, found.rows.tolist()) == ([], expected.rows.tolist())
+        np.testing.assert_array_equal(found.batch.X, expected.batch.X)
+        assert found.batch.y is not None
+        assert (found.batch.y == -1).all()
+        assert found.batch.schema.classes == []
+
+
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60))
 def test_damaged_avro_is_a_reason(value: bytes) -> None:
     (document,) = AvroFormat(schema=EVENT).documents(records([value]))

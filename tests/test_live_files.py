@@ -29,27 +29,12 @@ from streamlearn import registry
 from streamlearn.errors import OptionError, PositionError, SinkError, SourceError
 from streamlearn.live import Worker
 from streamlearn.records import Records
-from streamlearn.sink import Messages, Output
+from streamlearn.sink import Messages
+from streamlearn.testing import Rows
 
 anyhow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EXACTLY = Worker("test", guarantee="exactly-once", single=True)
 AT_LEAST = Worker("test", single=True)
-
-
-class Rows(Output):
-    """Dicts as they are."""
-
-    def __init__(self, *rows: Any) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages([json.dumps(row).encode() for row in self.rows])
-
-    def table(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist(list(self.rows))
 
 
 def opened(path: Path, position: Any = None, worker: Worker = AT_LEAST, **options: Any) -> LiveFileSource:
@@ -679,6 +664,28 @@ def test_two_workers_never_write_one_file(tmp_path: Path, monkeypatch: pytest.Mo
         sink_of(tmp_path / name, None).close()
 
 
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.rename(path.with_suffix(".1"))])
+def test_a_file_that_is_removed_while_it_is_written_is_noticed(tmp_path: Path, change: Callable[[Path], Any]) -> None:
+    """Bytes go on into a file that has no name any more, or another: nothing of them may be committed."""
+    path = tmp_path / "out.jsonl"
+    for worker, said in ((EXACTLY, "bring the file back"), (AT_LEAST, "what was not committed goes to a new one")):
+        sink = sink_of(path, None, worker)
+        sink.write("s", Rows(1))
+        sink.flush()
+        state = sink.state("s")
+        change(path)
+        sink.write("s", Rows(2))
+        with pytest.raises(SinkError, match=f"removed or replaced while it was written: {said}"):
+            sink.flush()
+        with pytest.raises(SinkError, match="removed or replaced"):
+            sink.flush()
+        sink.close()
+    again = sink_of(path, state, AT_LEAST)  # it was rotated, and nothing but that
+    again.write("s", Rows(2))
+    again.flush()
+    assert lines_in(path) == [2]
+
+
 def test_a_record_with_a_line_end_is_refused(tmp_path: Path) -> None:
     class Torn(Rows):
         def messages(self, format: str = "json") -> Messages:
@@ -694,7 +701,7 @@ def test_options_are_checked(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="format must be one of 'json', 'parquet'"):
         FileSink(tmp_path / "out.jsonl", format="avro")
     (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match="can't make the folder"):
+    with pytest.raises(SinkError, match=r"can't write .*a file is in the way"):
         FileSink(tmp_path / "file" / "out.jsonl").open(EXACTLY)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +87,15 @@ def test_a_lock_whose_file_is_unreadable_still_holds(tmp_path: Path, holder: sub
         with pytest.raises(CheckpointError, match="in use by another process: stop it"):
             WorkerLock(tmp_path, "a/0", wait=0).acquire()
         assert running(tmp_path) == ["worker 'a/0'"]
+
+
+def test_a_disk_that_takes_no_more_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(CheckpointError, match=r"No space left on device: check checkpoint\.dir"):
+        WorkerLock(tmp_path, "0").acquire()
+    monkeypatch.undo()
+    with WorkerLock(tmp_path, "0"):  # nobody has it
+        pass

@@ -27,6 +27,15 @@ class Topic:
     def __init__(self, side: str, parts: dict[str, list[float]]) -> None:
         self.side, self.parts = side, parts
         self.next = dict.fromkeys(parts, 0)
+        self.sought = dict.fromkeys(parts, 0)
+
+    def seek(self, partition: str, position: int) -> None:
+        self.next[partition] = self.sought[partition] = position
+
+    def go_back(self, rows: int) -> None:
+        """Deliver records again, though nobody asked for them."""
+        for partition, position in self.next.items():
+            self.next[partition] = max(self.sought[partition], position - rows)
 
     def poll(self, rows: int) -> Records | None:
         for partition, times in self.parts.items():
@@ -76,13 +85,15 @@ def expected(events: Topic, labels: Topic) -> list[Item]:
 
 TIMES = st.lists(st.one_of(st.integers(0, 12).map(float), st.just(float("nan"))), min_size=5, max_size=20)
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["events", "labels", "take", "restart"]), st.integers(1, 6)), min_size=10, max_size=40
+    st.tuples(st.sampled_from(["events", "labels", "take", "restart", "again"]), st.integers(1, 6)),
+    min_size=10,
+    max_size=40,
 )
 
 
 @settings(max_examples=200, deadline=None)
 @given(TIMES, st.lists(TIMES, min_size=1, max_size=2), STEPS)
-def test_the_order_does_not_depend_on_polls_or_restarts(
+def test_the_order_does_not_depend_on_polls_or_restarts_or_repetitions(
     event_times: list[float], label_times: list[list[float]], steps: list[tuple[str, int]]
 ) -> None:
     events = Topic("event", {"e-0": event_times})
@@ -103,9 +114,12 @@ def test_the_order_does_not_depend_on_polls_or_restarts(
             state = json.loads(json.dumps(merge.state()))
             merge = Merge()
             merge.restore(state)
-            events.next["e-0"] = position
+            events.seek("e-0", position)
             for partition in labels.parts:
-                labels.next[partition] = merge.position(partition) or 0
+                labels.seek(partition, merge.position(partition) or 0)
+        elif what == "again":
+            events.go_back(rows)
+            labels.go_back(rows)
         elif (records := topic.poll(rows)) is not None:
             (merge.push_events if topic is events else merge.push_labels)(records)
     assert taken == expected(events, labels)
@@ -281,6 +295,30 @@ def test_what_goes_to_another_worker_is_forgotten() -> None:
     merge.drop(["l-0", "e-0"])
     assert merge.buffered == (0, 2)
     assert (merge.position("l-0"), merge.position("l-1")) == (None, 1)
+
+
+def test_records_that_come_again_are_passed_over_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    merge = Merge()
+    merge.push_events(records("e", [1.0, 2.0, 3.0]))
+    merge.push_events(records("e", [2.0, 3.0, 4.0], 1))  # while they wait
+    merge.push_labels(records("l", [2.5]))
+    merge.push_labels(records("l", [2.5]))
+    turns = merge.take(events_caught_up=True, labels_caught_up=True)
+    merge.push_events(records("e", [3.0, 4.0], 2))  # and after they were taken
+    turns += merge.take(events_caught_up=True, labels_caught_up=True)
+    assert [item for turn in turns for item in items(turn)] == [
+        ("event", "e", 0),
+        ("event", "e", 1),
+        ("label", "l", 0),
+        ("event", "e", 2),
+        ("event", "e", 3),
+    ]
+    assert merge.again == (4, 1)
+    assert merge.buffered == (0, 0)
+    assert "e: 2 records came again" in caplog.text
+    merge.drop(["e"])
+    merge.push_events(records("e", [2.0, 3.0], 1))  # it came back, and was sought
+    assert merge.buffered == (2, 0)
 
 
 def test_labels_find_their_place_among_the_rows() -> None:

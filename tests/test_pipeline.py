@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import river.naive_bayes
 import river.tree
@@ -15,7 +18,7 @@ import streamlearn as sl
 from streamlearn.errors import InputError, OptionError, PositionError, SinkError, StateError
 from streamlearn.live import Mark
 from streamlearn.records import Records
-from streamlearn.runtime.observer import Alarm, Observer
+from streamlearn.runtime.observer import Alarm, CommitDone, Observer
 from streamlearn.runtime.shard import Stop
 from streamlearn.runtime.worker import Worker
 from streamlearn.testing import ABORT, Crash, Item, MemoryBroker, MemorySink, MemorySource
@@ -151,6 +154,57 @@ def test_a_record_that_cannot_be_read_is_set_aside_alone(tmp_path: Path) -> None
     assert "x" in dead[1]["reason"]
 
 
+@pytest.mark.parametrize("rows", [1, 4, 1000])
+def test_records_are_set_aside_in_the_order_of_the_stream(tmp_path: Path, rows: int) -> None:
+    """Whatever the stage, and however the stream is cut into batches."""
+
+    def rule(row: dict[str, Any]) -> str:
+        if row["x"] == 2:
+            raise ValueError("too much")
+        return "up"
+
+    stream: list[Any] = [{"x": 1, "event_id": 0}, {"x": 2, "event_id": 1}, b"{", {"x": 2, "event_id": 3}, b"["]
+    labels = [(-0.5, b"late"), (0.5, {"event_id": 0}), (2.5, {"event_id": 3, "class": [1]}), (9.0, b"")]
+    scripts = {
+        "events": [[Item(event, time=float(i)) for i, event in enumerate(stream)]],
+        "labels": [[Item(label, time=when) for when, label in labels]],
+    }
+    broker = MemoryBroker(scripts)
+    told: list[tuple[str, str]] = []
+
+    def tell(stage: str, record: str, reason: Any) -> bool:
+        told.append((record, stage))
+        return True
+
+    settings = {"labels": {"from": MemorySource(broker, "labels")}, "dead_letter": MemorySink(broker, "dead")}
+    pipeline(broker, tmp_path, learner=rule, batch={"rows": rows, "wait": 0}, on_error=tell, **settings).run()
+    expected = [
+        ("labels-0-0", "label"),
+        ("labels-0-1", "label"),
+        ("events-0-1", "process"),
+        ("events-0-2", "decode"),
+        ("labels-0-2", "label"),
+        ("events-0-3", "process"),
+        ("events-0-4", "decode"),
+        ("labels-0-3", "label"),
+    ]
+    assert [(letter["record"], letter["stage"]) for letter in broker.documents("dead")] == expected
+    assert told == expected
+
+
+def test_labels_from_elsewhere_are_the_only_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What an event says of its own class is passed over, and said once."""
+    rows = [{"x": i, "event_id": i, "class": "claimed"} for i in range(30)]
+    labels = [Item({"event_id": i, "class": "true"}, time=i + 0.5) for i in range(20)]
+    broker = MemoryBroker({"events": [[Item(row, time=float(row["x"])) for row in rows]], "labels": [labels]})
+    summary = pipeline(broker, tmp_path, labels={"from": MemorySource(broker, "labels")}).run()
+    written = broker.documents("predictions")
+    assert [document["prediction"] for document in written] == [None, *["true"] * 29]
+    assert written[-1]["probabilities"] == {"true": 1.0}
+    assert (summary.labelled, summary.rejected) == (20, {})
+    assert caplog.text.count("events have the target 'class' too") == 1
+
+
 def test_policies_say_what_happens_to_a_bad_record(tmp_path: Path) -> None:
     def broker() -> MemoryBroker:
         return MemoryBroker({"events": [[*events(10), b"{", *events(5)]]})
@@ -247,6 +301,40 @@ def test_a_changed_configuration_is_refused(tmp_path: Path) -> None:
     assert pipeline(broker, tmp_path).run().rows == 10
 
 
+def test_a_change_is_named_down_to_the_key(tmp_path: Path) -> None:
+    broker = MemoryBroker({"events": [events(10)]})
+    pipeline(broker, tmp_path).run()
+    changed = {"target": "class", "id": "event_id", "unknown": "ignore"}
+    with pytest.raises(StateError, match=r"made with schema\.unknown: 'grow', but the pipeline now says 'ignore'"):
+        pipeline(broker, tmp_path, schema=changed).run()
+
+
+def test_a_checkpoint_directory_that_is_removed_meanwhile_is_noticed(tmp_path: Path) -> None:
+    """The worker that wrote it knows better than to begin with an empty model."""
+    path = tmp_path / "events.jsonl"
+    text = b"".join(msgspec.json.encode(row) + b"\n" for row in events(20))
+    path.write_bytes(text)
+
+    class Remover(Observer):
+        def committed(self, done: CommitDone) -> None:
+            if path.stat().st_size == len(text):
+                shutil.rmtree(tmp_path / "state")
+                path.write_bytes(text + text)
+
+    settings: dict[str, Any] = {
+        "source": {"type": "file", "path": str(path), "follow": True},
+        "sink": {"type": "file", "path": str(tmp_path / "out.jsonl")},
+        "schema": {"target": "class", "infer_rows": 5},
+        "checkpoint": {"dir": str(tmp_path / "state"), "every": 1000, "rows": 10},
+        "errors": {"sink": {"backoff": 0.001}},
+        "stop": {"idle": 0.5},
+    }
+    made = sl.Pipeline(name="test", learner="naive_bayes", **settings)
+    with pytest.raises(StateError, match="was removed while the pipeline ran"):
+        made.run(observers=[Remover()])
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) < 60  # nothing was done from the beginning
+
+
 def test_a_shadow_may_come_and_go(tmp_path: Path) -> None:
     broker = MemoryBroker({"events": [events(10)]})
     both = {"champion": "naive_bayes", "shadow": "no_change_classifier"}
@@ -322,6 +410,75 @@ def test_records_that_are_gone_are_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(PositionError):
         exactly_once(broker, tmp_path, errors={"sink": {"retries": 5, "backoff": 10}}).run()
     assert time.monotonic() - began < 5
+
+
+class Lives(Observer):
+    """Counts restores and retries."""
+
+    def __init__(self) -> None:
+        self.restores: list[str | None] = []
+        self.retries: list[str] = []
+
+    def restored(self, shard: str, checkpoint: str | None, replayed: bool, seconds: float = 0.0) -> None:
+        self.restores.append(checkpoint)
+
+    def retrying(self, what: str, error: Exception, wait: float) -> None:
+        self.retries.append(str(error))
+
+
+def test_a_path_that_is_forbidden_is_not_tried_again(tmp_path: Path) -> None:
+    """Only what may pass is waited for."""
+    (tmp_path / "out-events-0.jsonl").mkdir()
+    (tmp_path / "file").touch()
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    forbidden = {
+        "out.jsonl": "Is a directory",
+        "file/out.jsonl": "a file is in the way",
+        "n" * 300 + ".jsonl": "File name too long",
+        **({} if os.geteuid() == 0 else {"locked/out.jsonl": "Permission denied"}),
+    }
+    for path, why in forbidden.items():
+        lives = Lives()
+        broker = MemoryBroker({"events": [events(20), events(20)]})
+        made = pipeline(broker, tmp_path / "run", sink={"type": "file", "path": str(tmp_path / path)})
+        with pytest.raises(SinkError, match=f"can't write .*{why}: give the sink another path"):
+            made.run(observers=[lives])
+        assert lives.retries == []
+
+
+def test_an_error_that_may_pass_is_tried_again(tmp_path: Path) -> None:
+    lives = Lives()
+    broker = MemoryBroker({"events": [events(20)]})
+    broker.fail("sink.flush", SinkError)
+    broker.fail("sink.flush", SinkError)
+    pipeline(broker, tmp_path, errors={"sink": {"backoff": 0.001}}).run(observers=[lives])
+    assert len(lives.retries) == 2
+
+
+def test_only_a_checkpoint_that_holds_something_is_restored(tmp_path: Path) -> None:
+    """A shard writes down at once how its files stood, and comes back to that after an early crash."""
+    broker = MemoryBroker({"events": [[*events(20), ABORT, *events(20), ABORT, *events(20)]]})
+    settings: dict[str, Any] = {
+        "schema": {"target": "class", "infer_rows": 5},
+        "sink": MemorySink(broker, "predictions", exact=True),
+        "guarantee": "exactly-once",
+        "checkpoint": {"dir": str(tmp_path / "state"), "every": 1000, "rows": 25},
+    }
+    lives = Lives()
+    restores = []
+    for crashes in (True, True, False):
+        made = pipeline(broker, tmp_path, **settings)
+        if crashes:
+            with pytest.raises(Crash):
+                made.run(observers=[lives])
+        else:
+            made.run(observers=[lives])
+        status = made.status()
+        assert status is not None
+        restores.append(status.restores)
+    assert restores == [0, 0, 1]
+    assert [checkpoint is None for checkpoint in lives.restores] == [True, True, False]
 
 
 def test_a_stop_ends_the_wait_for_the_next_try(tmp_path: Path) -> None:

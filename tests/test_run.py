@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -16,17 +18,17 @@ from streamlearn import errors
 from streamlearn.cli.commands.run import status_of
 
 WAITS = """
-import sys, threading
+import os, sys, time
 from streamlearn.cli.commands.run import stopping
-stopped = threading.Event()
+stopped = False  # a plain flag: an event's lock may be held by the very code that the signal interrupts
 def stop():
-    print("stop", flush=True)
-    if "deaf" not in sys.argv:
-        stopped.set()
+    global stopped
+    os.write(1, b"stop\\n")
+    stopped = "deaf" not in sys.argv
 with stopping(stop, "stopping" if "again" not in sys.argv else ""):
     print("ready", flush=True)
-    while not stopped.wait(0.05):
-        pass
+    while not stopped:
+        time.sleep(0.05)
 print("ended", flush=True)
 """
 
@@ -68,6 +70,11 @@ def test_a_supervisor_hears_every_signal() -> None:
     process.communicate()
 
 
+def caused(error: errors.StreamlearnError, number: int) -> errors.StreamlearnError:
+    error.__cause__ = OSError(number, os.strerror(number))
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -79,7 +86,13 @@ def test_a_supervisor_hears_every_signal() -> None:
         (errors.FencedError("x"), 75),
         (errors.UncertainError("x"), 75),
         (errors.PositionError("x"), 1),
+        (errors.RefusedError("x"), 1),
         (errors.StateError("x"), 1),
+        (errors.CheckpointError("x"), 1),
+        (caused(errors.CheckpointError("x"), errno.ENOSPC), 75),
+        (caused(errors.SinkError("x"), errno.ENOSPC), 75),
+        (caused(errors.SinkError("x"), errno.EACCES), 1),
+        (caused(errors.CheckpointError("x"), errno.EROFS), 1),
         (errors.InputError("x"), 1),
     ],
 )

@@ -315,19 +315,28 @@ class Hanging:
     def status(self) -> Status:
         return status(last_turn=time.monotonic() - self.turned)
 
-    def loop_that_hangs_in_a_sink(self, watchdog: Watchdog) -> None:
+    def loop(self, watchdog: Watchdog) -> None:
         watchdog.started(self)
-        self.let_go.wait(PATIENCE)
+        self.deep_inside(30)
         for _ in range(200):
             self.turned = time.monotonic()
             time.sleep(0.005)
         watchdog.stopped(None)
 
+    def deep_inside(self, calls: int) -> None:
+        if calls:
+            self.deep_inside(calls - 1)
+        else:
+            self.hang_in_a_sink()
+
+    def hang_in_a_sink(self) -> None:
+        self.let_go.wait(PATIENCE)
+
 
 def test_a_watchdog_says_once_where_the_loop_hangs_and_when_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     worker, watchdog = Hanging(), Watchdog(stall_after=0.15)
     with caplog.at_level(logging.INFO, logger="streamlearn"):
-        loop = threading.Thread(target=worker.loop_that_hangs_in_a_sink, args=[watchdog])
+        loop = threading.Thread(target=worker.loop, args=[watchdog])
         loop.start()
         wait_for(lambda: "stalled" in caplog.text)
         time.sleep(0.2)
@@ -337,7 +346,9 @@ def test_a_watchdog_says_once_where_the_loop_hangs_and_when_it_goes_on(caplog: p
     watchdog.close()
     stalls = [record for record in caplog.records if getattr(record, "event", "") == "stalled"]
     assert len(stalls) == 1
-    assert "loop_that_hangs_in_a_sink" in stalls[0].getMessage()
+    message = stalls[0].getMessage()
+    assert "in hang_in_a_sink" in message  # the innermost calls, however deep they are
+    assert "in loop\n" not in message
     assert [record.event for record in caplog.records] == ["stalled", "recovered"]  # type: ignore[attr-defined]
 
 

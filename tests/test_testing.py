@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from streamlearn.errors import FencedError, OptionError, PositionError, SinkError, SourceError, UncertainError
 from streamlearn.live import Mark, Worker
 from streamlearn.records import Records
-from streamlearn.sink import Messages, Output
 from streamlearn.testing import (
     ABORT,
     EOF,
@@ -26,24 +24,9 @@ from streamlearn.testing import (
     MemorySource,
     Quiet,
     Revoke,
+    Rows,
 )
 from streamlearn.testing.kafka_broker import new_cluster_id
-
-
-class Rows(Output):
-    """Rows as they are."""
-
-    def __init__(self, *rows: Any) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages([json.dumps(row).encode() for row in self.rows])
-
-    def table(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist(list(self.rows))
 
 
 class Member:

@@ -6,30 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamlearn.errors import FencedError, UncertainError
 from streamlearn.live import Mark, Worker
-from streamlearn.sink import Messages, Output
-from streamlearn.testing import ABORT, GAP, Crash, Lose, MemoryBroker, MemorySink, MemorySource, Quiet, Revoke
-
-
-class Rows(Output):
-    """Rows as they are."""
-
-    def __init__(self, *rows: Any) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def messages(self, format: str = "json") -> Messages:
-        return Messages([json.dumps(row).encode() for row in self.rows])
-
-    def table(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist(list(self.rows))
+from streamlearn.testing import (
+    ABORT,
+    GAP,
+    Crash,
+    Lose,
+    MemoryBroker,
+    MemorySink,
+    MemorySource,
+    Quiet,
+    Revoke,
+    Rows,
+)
 
 
 class Adder:

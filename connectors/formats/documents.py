@@ -49,7 +49,7 @@ class DocumentFormat(Format):
         return infer(self.documents(records), roles)
 
     def decode(self, records: Records, schema: Schema, roles: Roles) -> Decoded:
-        rows = RowByRow(schema, required=roles.required)
+        rows = RowByRow(schema, required=roles.required, labelled=roles.labelled)
         for row, document in enumerate(self.documents(records)):
             if isinstance(document, str):
                 rows.reject(row, document)

@@ -34,7 +34,7 @@ def infer(documents: Sequence[Mapping[Any, Any] | str | None], roles: Roles) -> 
     reasons = []
     for document in readable:
         schema = together or _schema([document], roles)
-        trial = RowByRow(schema.copy(), required=roles.required)
+        trial = RowByRow(schema.copy(), required=roles.required, labelled=roles.labelled)
         trial.add(0, dict(document))
         if not trial.rejected:
             return schema

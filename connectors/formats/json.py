@@ -71,33 +71,33 @@ class JsonFormat(Format):
         return [None if value is None else _document(value, _decode_any) for value in values_of(records)]
 
     def decode(self, records: Records, schema: Schema, roles: Roles) -> Decoded:
-        rows = RowByRow(schema, required=roles.required)
+        rows = RowByRow(schema, required=roles.required, labelled=roles.labelled)
         values = values_of(records)
-        block, left = self._plain_records(schema).take(values, schema, roles.required)
+        block, left = self._plain_records(schema, roles).take(values, schema, roles.required)
         blocks = [block] if block is not None else []
         for start in range(0, len(left), _CHUNK):
             some = left[start : start + _CHUNK]
-            blocks.append(self._block([values[row] for row in some], np.array(some), schema, roles.required, rows))
+            blocks.append(self._block([values[row] for row in some], np.array(some), schema, roles, rows))
         return rows.decoded(blocks)
 
-    def _plain_records(self, schema: Schema) -> PlainRecords:
-        layout = self._layout(schema)
+    def _plain_records(self, schema: Schema, roles: Roles) -> PlainRecords:
+        layout = self._layout(schema, labelled=roles.labelled)
         known = self._plain.get(id(schema))
         if known is None or not known.serves(schema, layout.members):
             if len(self._plain) >= _MAX_LAYOUTS:
                 self._plain.clear()
-            known = self._plain[id(schema)] = PlainRecords(schema, layout.members)
+            known = self._plain[id(schema)] = PlainRecords(schema, layout.members, labelled=roles.labelled)
         return known
 
     def _block(
-        self, values: Sequence[bytes | None], rows: np.ndarray, schema: Schema, required: bool, careful: RowByRow
+        self, values: Sequence[bytes | None], rows: np.ndarray, schema: Schema, roles: Roles, careful: RowByRow
     ) -> Block:
         """The rows that the decoder of structs makes, all of whose values are known; ``careful`` gets the others.
 
         The careful rows may add to the schema, but nothing that a row of the block has: so their order among each
         other is all that matters, and the block can be encoded as the schema stood before.
         """
-        layout = self._layout(schema)
+        layout = self._layout(schema, labelled=roles.labelled)
         decode, found, missed = layout.decode, [], []
         for place, value in enumerate(values):
             try:
@@ -106,7 +106,7 @@ class JsonFormat(Format):
                 missed.append(place)
         read = np.delete(np.arange(len(values)), missed)
         doubtful = np.zeros(len(read), np.bool_)
-        block = layout.encode(found, schema, required, doubtful)
+        block = layout.encode(found, schema, roles.required, doubtful)
         block.rows = rows[read]
         if doubtful.any():
             missed = sorted([*missed, *read[doubtful].tolist()])
@@ -129,15 +129,16 @@ class JsonFormat(Format):
             if not nulls <= self._nulls:
                 self._nulls |= nulls
 
-    def _layout(self, schema: Schema) -> _Layout:
+    def _layout(self, schema: Schema, *, labelled: bool) -> _Layout:
         fields = tuple((f.name, f.kind) for f in schema.fields)
         roles = (schema.target, schema.target_kind, schema.id, schema.event_time, schema.weight, schema.key)
-        key = (fields, roles, schema.unknown, self._nulls)
+        key = (fields, roles, labelled, schema.unknown, self._nulls)
         known = self._layouts.get(key)
         if known is None:
             if len(self._layouts) >= _MAX_LAYOUTS:  # schemas that grew leave theirs behind
                 self._layouts.clear()
-            known = self._layouts[key] = _Layout(schema, self._nulls if schema.unknown == "grow" else frozenset())
+            nulls = self._nulls if schema.unknown == "grow" else frozenset()
+            known = self._layouts[key] = _Layout(schema, nulls, labelled=labelled)
         return known
 
 
@@ -173,7 +174,7 @@ class _Layout:
         A record as a dict, for those that `decode` does not take.
     """
 
-    def __init__(self, schema: Schema, nulls: frozenset[str]) -> None:
+    def __init__(self, schema: Schema, nulls: frozenset[str], *, labelled: bool) -> None:
         required = schema.unknown == "error"
         members: list[tuple[Hashable, Any, Any]] = [
             (f.name, float | None if f.kind == "numeric" else _Scalar, msgspec.NODEFAULT if required else None)
@@ -188,7 +189,9 @@ class _Layout:
             members.append((name, kind, default))
             return len(members) - 1
 
-        self.target = role(schema.target, _Scalar if schema.target_kind == "nominal" else float | None)
+        self.labelled = labelled
+        label = (_Scalar if schema.target_kind == "nominal" else float | None) if labelled else Any
+        self.target = role(schema.target, label)
         self.id = role(schema.id, _Name)
         self.event_time = role(schema.event_time, float | str | None)
         self.weight = role(schema.weight, float, 1.0)
@@ -211,7 +214,7 @@ class _Layout:
                 _mark_unknown(columns[i], np.isnan(X[:, i]), doubtful)
         block = Block(np.empty(0, np.int64), X, None, None, None, None, None)
         if self.target is not None:
-            labels = columns[self.target]
+            labels = columns[self.target] if self.labelled else [None] * len(found)
             if schema.target_kind == "nominal":
                 block.y = np.array(list(map(schema.class_codes.get, labels, repeat(-1))), np.int64)
                 _mark_unknown(labels, block.y < 0, doubtful)

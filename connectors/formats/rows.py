@@ -53,11 +53,13 @@ class RowByRow:
         Grows with what good documents bring; a bad one leaves it unchanged.
     required
         Whether a document without the target is bad.
+    labelled
+        Whether a document's label is its own; otherwise it is passed over.
     """
 
-    def __init__(self, schema: Schema, *, required: bool) -> None:
+    def __init__(self, schema: Schema, *, required: bool, labelled: bool = True) -> None:
         self.rejected: list[Rejected] = []
-        self._schema, self._required = schema, required
+        self._schema, self._required, self._labelled = schema, required, labelled
         self._rows: list[int] = []
         self._X: list[np.ndarray] = []
         self._y: list[float] = []
@@ -84,6 +86,8 @@ class RowByRow:
             raise SchemaError(f"expected an object, got {what(document)}")
         schema = self._schema
         label = document.pop(schema.target, None) if schema.target is not None else None
+        if not self._labelled:
+            label = None
         id = identity(document.pop(schema.id, None), schema.id) if schema.id is not None else None
         time = seconds(document.pop(schema.event_time, None), schema.event_time) if schema.event_time is not None else 0
         weight = _weight(document.pop(schema.weight, 1.0), schema.weight) if schema.weight is not None else 1.0

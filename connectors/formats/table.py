@@ -56,7 +56,7 @@ class TableFormat(Format):
         for declared, kind in roles.fields.items():
             fields.setdefault(declared, Field(declared, kind))
         classes: list[Hashable] = []
-        if roles.target in table.schema.names and roles.target_kind == "nominal":
+        if roles.labelled and roles.target in table.schema.names and roles.target_kind == "nominal":
             classes = columns.field_of(roles.target, table.column(roles.target)).categories
         return Schema(
             fields.values(),
@@ -88,7 +88,8 @@ class TableFormat(Format):
         if roles.required and schema.target is not None:
             _require(table, schema.target, "label", reasons)
         good = np.delete(np.arange(len(records)), list(reasons))
-        rest = [name for name in table.schema.names if name not in (schema.id, schema.key, schema.event_time)]
+        apart = (schema.id, schema.key, schema.event_time, None if roles.labelled else schema.target)
+        rest = [name for name in table.schema.names if name not in apart]
         blocks = [RowByRow(schema, required=False).block()]
         _encode(table.select(rest).take(pa.array(good)), good, schema, blocks, reasons)
         decoded = join(blocks, schema, [Rejected(row, reasons[row]) for row in sorted(reasons)])

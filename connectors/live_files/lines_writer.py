@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streamlearn.errors import SinkError
+from streamlearn.errors import RefusedError, SinkError
 from streamlearn.sink import Output
 
 from .part import mark_of
@@ -47,7 +47,7 @@ class LinesWriter:
         self._buffer = bytearray()
         self._lines = 0
         self._broken: str | None = None
-        fresh = not path.exists()
+        fresh = not os.path.exists(path)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
@@ -58,7 +58,7 @@ class LinesWriter:
             if state is not None:
                 self._go_to(state)
             elif exact and self._size:
-                raise SinkError(
+                raise RefusedError(
                     f"{path} has {self._size:,} bytes that this pipeline's checkpoints know nothing of, and nothing is "
                     f"taken away that may be somebody else's: move the file away, or choose another path"
                 )
@@ -79,12 +79,12 @@ class LinesWriter:
             self._lines = lines if intact else 0  # moved away or rotated: the user's right, where nothing is promised
             return
         if self._size < size:
-            raise SinkError(
+            raise RefusedError(
                 f"{self.path} has {self._size:,} bytes, and {size:,} were committed: outputs are lost. Bring the file "
                 f"back, or start afresh without the checkpoint"
             )
         if not intact:
-            raise SinkError(
+            raise RefusedError(
                 f"{self.path} is not the file whose {size:,} bytes were committed: it was replaced or edited. Bring it "
                 f"back, or start afresh without the checkpoint"
             )
@@ -118,7 +118,7 @@ class LinesWriter:
             return
         text = b"\n".join(values)
         if text.count(b"\n") != len(values) - 1:
-            raise SinkError(f"can't write {self.path}: a record has a line end in it")
+            raise RefusedError(f"can't write {self.path}: a record has a line end in it")
         self._buffer += text
         self._buffer += b"\n"
         self._lines += len(values)
@@ -133,6 +133,20 @@ class LinesWriter:
             except OSError as error:
                 self._broken = f"{self.path} could not be synced ({error.strerror}); go back to the last checkpoint"
                 raise SinkError(self._broken) from error
+        self._see_that_it_is_there()
+
+    def _see_that_it_is_there(self) -> None:
+        """What is written into a file without a name is lost when it is closed: nothing of it may be committed."""
+        try:
+            there = os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except OSError:
+            there = False
+        if there:
+            return
+        self._broken = f"{self.path} was removed or replaced while it was written"
+        if self._exact:
+            raise RefusedError(f"{self._broken}: bring the file back, or start afresh without the checkpoint")
+        raise SinkError(f"{self._broken}: what was not committed goes to a new one")
 
     def _drain(self) -> None:
         taken = 0
@@ -166,4 +180,4 @@ def _fields_of(state: Any, path: Path) -> tuple[int, int, str]:
         size, lines, mark = state.get("bytes"), state.get("rows"), state.get("mark")
         if type(size) is int and type(lines) is int and size >= 0 and lines >= 0 and isinstance(mark, str):
             return size, lines, mark
-    raise SinkError(f"{path}: {state!r} is no state of a file of lines; was the sink's format changed?")
+    raise RefusedError(f"{path}: {state!r} is no state of a file of lines; was the sink's format changed?")

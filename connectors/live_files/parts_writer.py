@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from streamlearn.errors import SinkError
+from streamlearn.errors import RefusedError, SinkError
 from streamlearn.sink import Output
 
 from .writer import lock, refused, sync_folder
@@ -72,7 +72,7 @@ class PartsWriter:
         parts = {int(found[1]): name for name in os.listdir(self.path) if (found := _PART.fullmatch(name))}
         if state is None:
             if self._exact and parts:
-                raise SinkError(
+                raise RefusedError(
                     f"{self.path} has {len(parts)} parts that this pipeline's checkpoints know nothing of, and nothing "
                     f"is taken away that may be somebody else's: move them away, or choose another path"
                 )
@@ -158,4 +158,4 @@ def _fields_of(state: Any, path: Path) -> tuple[int, int]:
         parts, rows = state.get("parts"), state.get("rows")
         if type(parts) is int and type(rows) is int and parts >= 0 and rows >= 0:
             return parts, rows
-    raise SinkError(f"{path}: {state!r} is no state of a folder of parts; was the sink's format changed?")
+    raise RefusedError(f"{path}: {state!r} is no state of a folder of parts; was the sink's format changed?")

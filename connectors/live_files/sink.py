@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from streamlearn.sink import Output, Sink
 from .lines_writer import LinesWriter
 from .parts_writer import PartsWriter
 from .place import kind_of
+from .writer import refused
 
 FORMATS = ("json", "parquet")
 
@@ -66,22 +68,23 @@ class FileSink(Sink):
     def open(self, worker: Worker) -> None:
         """Make the folder (see `Sink.open`)."""
         self._worker = worker
-        self._is_folder = self.format == "parquet" or self.path.is_dir() or not self.path.suffix
+        self._is_folder = self.format == "parquet" or os.path.isdir(self.path) or not self.path.suffix
         folder = self.path if self._is_folder else self.path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SinkError(f"sink {self.name}: can't make the folder {folder}: {error.strerror}") from error
+            raise refused(folder, error) from error
 
     def restore(self, shard: str, state: Any | None) -> None:
         """Open the shard's file, and go back to its state (see `Sink.restore`)."""
         self.release(shard)
         path = self.path_of(shard)
-        if state is None and path.is_file() and path.stat().st_size:
+        guarantee = self._worker.guarantee
+        exact = guarantee == "exactly-once"
+        if state is None and not exact and os.path.isfile(path) and os.path.getsize(path):
             self._worker.log.warning("sink %s: %s has lines already; new ones go behind them", self.name, path)
         writer = PartsWriter if self.format == "parquet" else LinesWriter
-        guarantee = self._worker.guarantee
-        self._writers[shard] = writer(path, state, exact=guarantee == "exactly-once", sync=guarantee != "at-most-once")
+        self._writers[shard] = writer(path, state, exact=exact, sync=guarantee != "at-most-once")
 
     def path_of(self, shard: str) -> Path:
         """Where the outputs of a shard are."""

@@ -9,7 +9,7 @@ import shutil
 import time
 from pathlib import Path
 
-from streamlearn.errors import SinkError
+from streamlearn.errors import FORBIDDEN, SinkError
 
 WAIT_FOR_LOCK = 2.0
 """Seconds: a worker that was killed a moment ago, or gives its shard away just now, may still hold the lock."""
@@ -46,8 +46,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def refused(path: Path, error: OSError) -> SinkError:
-    """The error for a disk that took no more."""
+    """The error for a disk that took no more, or a path that can't be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         free = shutil.disk_usage(path.parent).free
         return SinkError(f"can't write {path}: the disk, a quota or a limit is full ({free:,} bytes free): make room")
+    if error.errno in FORBIDDEN:
+        why = "a file is in the way" if error.errno in (errno.EEXIST, errno.ENOTDIR) else error.strerror
+        return SinkError(f"can't write {path}: {why}: give the sink another path, or make this one writable")
     return SinkError(f"can't write {path}: {error.strerror or error}")

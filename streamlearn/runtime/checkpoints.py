@@ -53,6 +53,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only: name another checkpoint.dir",
     errno.EACCES: "no permission: let the worker write there, or name another checkpoint.dir",
     errno.EIO: "the disk fails",
+    errno.ENOENT: "the folder was removed",
 }
 
 log = logging.getLogger("streamlearn.checkpoints")
@@ -238,7 +239,8 @@ class Lineage:
             if isinstance(error, FileNotFoundError):  # a new owner removed it
                 self._check_owner(epoch)
             if isinstance(error, OSError):
-                raise self._failure(f"checkpoint {id} was NOT written, the one before it is intact", error) from error
+                intact = "" if error.errno == errno.ENOENT else ", the one before it is intact"
+                raise self._failure(f"checkpoint {id} was NOT written{intact}", error) from error
             raise
         try:
             self._disk.sync_directory(self.directory)

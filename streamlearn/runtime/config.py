@@ -459,6 +459,7 @@ class PipelineConfig(Keys):
             fields=cast(Any, kinds.fields),
             target_kind="numeric" if task == "regression" else "nominal",
             unknown=kinds.unknown,
+            labelled=not self.late_labels,
         )
 
     def make_source(self) -> LiveSource:

@@ -103,8 +103,10 @@ class WorkerLock:
             self._lock(handle)
             os.ftruncate(handle, 0)
             os.pwrite(handle, Process.this(self.worker).to_json(), 0)
-        except BaseException:
+        except BaseException as error:
             os.close(handle)
+            if isinstance(error, OSError):
+                raise CheckpointError(f"can't write {self.path}: {error.strerror}: check checkpoint.dir") from error
             raise
         self._handle = handle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ import numpy as np
 from ..errors import StateError
 from ..records import Records, Rejected
 from .pending import Arrivals
+
+log = logging.getLogger("streamlearn")
 
 
 @dataclass(slots=True)
@@ -91,8 +94,20 @@ class _Side:
     count: int = 0
     latest: float = -np.inf  # of what was pushed
     reached: float = -np.inf  # of what was taken
+    last: dict[str, tuple[str, int]] = field(default_factory=dict)  # by partition, origin and offset of what was pushed
+    again: int = 0  # records that came a second time
 
     def push(self, records: Records) -> None:
+        """Take records, but those that were taken before: a source that was not sought has no reason to go back."""
+        origin, offset = self.last.get(records.partition, ("", -1))
+        known = int(np.searchsorted(records.offsets, offset, side="right")) if records.origin == origin else 0
+        if known:
+            self.again += known
+            log.warning("%s: %d records came again, and are passed over", records.partition, known)
+            records = records.slice(known, len(records))
+        if not len(records):
+            return
+        self.last[records.partition] = records.origin, int(records.offsets[-1])
         times = np.full(len(records), np.nan) if records.times is None else np.asarray(records.times, np.float64)
         times = np.maximum.accumulate(np.where(np.isnan(times), -np.inf, times))
         times = np.maximum(times, self.latest)
@@ -111,6 +126,8 @@ class _Side:
         self.count += len(records)
 
     def drop(self, partitions: Sequence[str]) -> None:
+        for partition in partitions:
+            self.last.pop(partition, None)
         self.waiting = deque(part for part in self.waiting if part[0].partition not in partitions)
         self.count = sum(len(records) for records, _ in self.waiting)
 
@@ -196,18 +213,18 @@ class Merge:
     # -- what comes in ----------------------------------------------------------------------------------------------
 
     def push_events(self, records: Records) -> None:
-        """Take events, as they were polled."""
-        if len(records):
-            self._events.push(records)
+        """Take events, as they were polled; those that come again are passed over."""
+        self._events.push(records)
 
     def push_labels(self, records: Records) -> None:
-        """Take labels, as they were polled; those that were taken before the last `restore` are passed over."""
+        """Take labels, as they were polled; those that come again, or were taken before `restore`, are passed over."""
         place = self._places.setdefault(records.partition, _Place())
         if place.at is None and len(records) and isinstance(records.next, int):
             place.at = int(records.offsets[0])  # positions are offsets: wherever this source begins, it began here
         known = place.pass_over(records)
-        if known < len(records):
-            self._labels.push(records.slice(known, len(records)))
+        if known:
+            self._labels.last[records.partition] = records.origin, int(records.offsets[known - 1])
+        self._labels.push(records.slice(known, len(records)))
 
     @property
     def wants_events(self) -> bool:
@@ -218,6 +235,11 @@ class Merge:
     def wants_labels(self) -> bool:
         """Whether labels should be polled; otherwise it is time to pause their source."""
         return self._labels.count < self._max_labels or not self._is_covered(False)
+
+    @property
+    def again(self) -> tuple[int, int]:
+        """Events and labels that were delivered again, and passed over."""
+        return self._events.again, self._labels.again
 
     @property
     def buffered(self) -> tuple[int, int]:

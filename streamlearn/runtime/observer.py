@@ -82,7 +82,7 @@ class Status:
     ----------
     rows, labelled, rejected, alarms, commits, restores
         Counters since the process started: events predicted, labels applied, dead letters by stage, alarms, commits,
-        restores from checkpoints.
+        restores from checkpoints that hold anything.
     lag
         Records not yet read, by partition.
     last_commit, last_checkpoint_bytes

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from ..errors import OptionError
 from ..records import Header, Records, Rejected
-from ..sink import Messages, Output
+from ..sink import Messages, Output, only_json
 from .observer import Alarm, Stage
 
 _EXCERPT = 200  # characters of a dead letter's value that are shown as text
@@ -123,8 +123,7 @@ class Predictions(Output):
         OptionError
             If the format is another.
         """
-        if format != "json":
-            raise OptionError(f"predictions are written as json, not as {format!r}")
+        only_json("predictions", format)
         n = len(self)
         texts = None if self.classes is None else _texts(tuple(self.classes))
         lines = map(
@@ -320,8 +319,7 @@ class Alarms(Output):
         OptionError
             If the format is another.
         """
-        if format != "json":
-            raise OptionError(f"alarms are written as json, not as {format!r}")
+        only_json("alarms", format)
         return Messages(_lines(self.alarms), number=self.number)
 
     def table(self) -> pa.RecordBatch:

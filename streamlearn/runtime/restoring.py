@@ -34,6 +34,11 @@ class Beginning:
     positions: dict[str, Any]
     replayed: bool = False
 
+    @property
+    def restored(self) -> CheckpointId | None:
+        """The checkpoint that was restored, if anything was done before it: a shard's first may hold nothing yet."""
+        return self.checkpoint.id if self.checkpoint is not None and self.checkpoint.about["positions"] else None
+
 
 def begin_flushed(shard: Shard, committed: Mapping[str, Mark], *, on_missing: str) -> Beginning:
     """From the newest checkpoint that can be read: what it says was flushed before it was written."""
@@ -181,6 +186,24 @@ def _proved(lineage: Lineage) -> CheckpointId | None:
     if not proved and lineage.confirmed:
         proved = lineage.ids()[-1:]  # the first
     return max(proved, default=None)
+
+
+def refuse_vanished(shard: Shard, last: CheckpointId | None, *, on_missing: str) -> None:
+    """A worker has written a shard's checkpoint, ``last``, and now there is none: somebody removed the folder.
+
+    Raises
+    ------
+    StateError
+        Unless the pipeline says to begin afresh.
+    """
+    if last is not None and shard.lineage is not None and not shard.lineage.ids():
+        _refuse(
+            f"{shard.name}: checkpoint {last} was written, and is gone with all others: {shard.lineage.directory} was "
+            "removed while the pipeline ran. Bring it back, or say checkpoint: {on_missing: fresh} (--fresh) to begin "
+            "with an empty model",
+            shard,
+            on_missing,
+        )
 
 
 def _missing(shard: Shard, name: str, on_missing: str) -> None:

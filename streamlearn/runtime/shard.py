@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..batch import Batch
-from ..errors import InputError, StateError
+from ..errors import InputError, StateError, StreamlearnError
 from ..format import Format
 from ..learner import Outputs
 from ..records import Records, Rejected
@@ -46,7 +47,17 @@ class Done:
     process: float = 0.0
 
 
-class Stop(Exception):  # noqa: N818 - not an error of ours: somebody decided
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A record that failed, and how many events of its turn come before it."""
+
+    before: int
+    stage: Stage
+    records: Records
+    rejected: Rejected
+
+
+class Stop(StreamlearnError):  # noqa: N818 - no error of ours: somebody decided
     """A record failed, and the pipeline's policy, or its owner when asked, says to stop."""
 
 
@@ -152,7 +163,11 @@ class Shard:
     def _look_for_target(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Labels may be absent for a while; a misspelt target would be absent for ever."""
         target = self._plan.roles.target
-        if target is None or self._plan.labels is not None or any(target in document for document in documents):
+        there = [document for document in documents if target in document]
+        if self._plan.labels is not None and there:
+            log.warning("%s: events have the target %r too; it is passed over, since labels: says where labels come "
+                        "from", self.name, target)  # fmt: skip
+        if target is None or self._plan.labels is not None or there:
             return
         columns = sorted({str(name) for document in documents for name in document})
         close = near(str(target), columns)
@@ -226,16 +241,17 @@ class Shard:
             self.before(records)
         started = time.perf_counter()
         classes = len(self.schema.classes)
+        failed: list[_Failed] = []
         if records is None:
-            rows, batch, failed = np.zeros(0, np.int64), self.schema.encode([]), []
+            rows, batch = np.zeros(0, np.int64), self.schema.encode([])
         else:
             decoded = self._format.decode(records, self.schema, self._plan.roles)
             rows, batch = decoded.rows, decoded.batch
-            failed = [(rejected, "decode") for rejected in decoded.rejected]
+            failed += [_Failed(rejected.row, "decode", records, rejected) for rejected in decoded.rejected]
         done.decode = time.perf_counter() - started
         failed += self._predict(batch, rows, records, turn, done, classes)
+        self._set_aside(failed, done)
         if records is not None:
-            self._set_aside(records, failed, done)
             self.positions[records.partition] = records.next
         done.process = time.perf_counter() - started - done.decode
         self.dirty = True
@@ -243,13 +259,14 @@ class Shard:
 
     def _predict(
         self, batch: Batch, rows: np.ndarray, records: Records | None, turn: Turn | None, done: Done, classes: int
-    ) -> list[tuple[Rejected, Stage]]:
+    ) -> list[_Failed]:
         """Let all contenders predict the rows, and learn those whose labels are there; the records that failed."""
+        assert self.schema is not None
         ids = [] if records is None else records.ids(rows)
-        step = None if turn is None else self._step(batch, rows, ids, records, turn, done)
+        step, bad = (None, []) if turn is None else self._step(batch, rows, ids, records, turn)
         whole, schedule, late = (batch, None, 0) if step is None else (step.batch, step.schedule, step.late)
-        if not len(whole):
-            return []
+        if not len(whole) and len(self.schema.classes) == classes:  # else learners hear of the new class at once
+            return bad
         outputs: dict[str, Outputs] = {}
         missed: dict[str, dict[int, str]] = {}
         for place, contender in enumerate(self.contenders):
@@ -267,7 +284,11 @@ class Shard:
             good = np.array([row for row in range(len(ids)) if row not in failed], np.int64) if failed else None
             known = self._known(batch, classes) if step is None else step.known
             done.predictions = self._predictions(batch, records, rows, ids, outputs, late, good, known)
-        return [(Rejected(int(rows[row]), why), "process") for row, why in failed.items()]
+            bad += [
+                _Failed(int(rows[row]), "process", records, Rejected(int(rows[row]), why))
+                for row, why in failed.items()
+            ]
+        return bad
 
     def _measure(
         self,
@@ -313,9 +334,9 @@ class Shard:
             ]
 
     def _step(
-        self, batch: Batch, rows: np.ndarray, ids: Sequence[str], records: Records | None, turn: Turn, done: Done
-    ) -> LabelStep:
-        """Find the predictions for which labels came; a label that is none is set aside."""
+        self, batch: Batch, rows: np.ndarray, ids: Sequence[str], records: Records | None, turn: Turn
+    ) -> tuple[LabelStep, list[_Failed]]:
+        """Find the predictions for which labels came, and the labels that are none."""
         labels = self._plan.labels
         assert labels is not None
         assert self._pending is not None
@@ -325,10 +346,12 @@ class Shard:
         names = ids if batch.id is None else batch.id.to_pylist()
         times = None if records is None or records.times is None else records.times[rows]
         step = self._pending.take(batch, names, arrivals, times=times)
-        failed = [*rejected, *((places[r.row][0], Rejected(places[r.row][1], r.reason)) for r in step.rejected)]
-        for part, bad in sorted(failed, key=lambda pair: (pair[0], pair[1].row)):
-            self._set_aside(turn.labels[part], [(bad, "label")], done)
-        return step
+        rejected += [(places[r.row][0], Rejected(places[r.row][1], r.reason)) for r in step.rejected]
+        first = np.cumsum([0, *map(len, turn.labels)])
+        return step, [
+            _Failed(int(turn.before[first[part] + bad.row]), "label", turn.labels[part], bad)
+            for part, bad in sorted(rejected, key=lambda pair: (pair[0], pair[1].row))
+        ]
 
     def _known(self, batch: Batch, classes: int) -> np.ndarray | None:
         """How many classes were known before each row, if there were ``classes`` before the batch."""
@@ -395,35 +418,37 @@ class Shard:
             event_time=when,
         )
 
-    def _set_aside(self, records: Records, failed: list[tuple[Rejected, Stage]], done: Done) -> None:
-        """Do with failed records what the policy says."""
-        letters: dict[Stage, list[Rejected]] = {}
-        for rejected, stage in sorted(failed, key=lambda pair: pair[0].row):
-            record = records.id(rejected.row)
-            done.rejected.append((record, stage, rejected.reason))
-            policy = getattr(self._plan.errors, stage)
+    def _set_aside(self, failed: list[_Failed], done: Done) -> None:
+        """Do with failed records what the policy says, in the order of the stream, whatever the stage."""
+        letters: list[_Failed] = []
+        for bad in sorted(failed, key=lambda bad: (bad.before, bad.stage != "label")):
+            record, reason = bad.records.id(bad.rejected.row), bad.rejected.reason
+            done.rejected.append((record, bad.stage, reason))
+            policy = getattr(self._plan.errors, bad.stage)
             ask = self._plan.errors.on_error
-            if policy == "stop" or (ask is not None and not ask(stage, record, rejected.reason)):
-                raise Stop(f"{record}: {stage}: {rejected.reason}")
+            if policy == "stop":
+                raise Stop(f"{record}: {bad.stage}: {reason}; to go on, name a dead_letter or set errors.{bad.stage}")
+            if ask is not None and not ask(bad.stage, record, reason):
+                raise Stop(f"{record}: {bad.stage}: {reason}")
             if policy == "dead_letter":
-                letters.setdefault(stage, []).append(rejected)
+                letters.append(bad)
         self.rejected += len(failed)
-        done.dead += [
-            DeadLetters.of(self._plan.name, stage, records, rejected, self.number)
-            for stage, rejected in letters.items()
-        ]
+        for _, run in groupby(letters, key=lambda bad: (bad.stage, id(bad.records))):
+            first, *others = run
+            rejected = [first.rejected, *(bad.rejected for bad in others)]
+            done.dead.append(DeadLetters.of(self._plan.name, first.stage, first.records, rejected, self.number))
 
     def _refuse_all(self, records: Records) -> Done:
         """Records of which not one can be read, so that there is no schema yet."""
         done = Done(records, silent=self._is_silent(records))
         if self.before is not None:
             self.before(records)
-        failed: list[tuple[Rejected, Stage]] = [
-            (Rejected(row, document), "decode")
+        failed = [
+            _Failed(row, "decode", records, Rejected(row, document))
             for row, document in enumerate(self._format.documents(records))
             if isinstance(document, str)
         ]
-        self._set_aside(records, failed, done)
+        self._set_aside(failed, done)
         self.positions[records.partition] = records.next
         self.dirty = True
         return done
@@ -585,6 +610,9 @@ def refuse_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
             now = {name: spec for name, spec in (now or {}).items() if name in before}
             if not before:
                 raise StateError("the pipeline's learners are all new, and the checkpoint holds none of them")
+        while isinstance(before, Mapping) and isinstance(now, Mapping) and before != now:  # down to what differs
+            name = next(name for name in sorted({*before, *now}) if before.get(name) != now.get(name))
+            key, before, now = f"{key}.{name}", before.get(name), now.get(name)
         if before != now:
             raise StateError(
                 f"the checkpoint was made with {key}: {before!r}, but the pipeline now says {now!r}: undo the change, "

@@ -26,24 +26,24 @@ from ..errors import (
     CheckpointError,
     FencedError,
     OptionError,
-    PositionError,
     SinkError,
     SourceError,
     UncertainError,
+    may_pass,
 )
 from ..format import Format
 from ..live import LiveSource, Mark
 from ..live import Worker as Identity
 from ..records import Records
 from ..sink import Sink
-from .checkpoints import CheckpointStore
+from .checkpoints import CheckpointId, CheckpointStore
 from .commit import Ahead, Commit, Outlets, Transactional, commit_for
 from .crash_points import reach
 from .lock import WorkerLock
 from .observer import BatchDone, CommitDone, Health, Observer, Phase, ShardStatus, Status
 from .outputs import Alarms
 from .plan import Plan
-from .restoring import position_at
+from .restoring import position_at, refuse_vanished
 from .shard import Done, Shard, refuse_changes
 
 log = logging.getLogger("streamlearn")
@@ -83,6 +83,7 @@ class Worker:
         self._last_bytes = 0
         self._last_turn = time.monotonic()
         self._failures = 0
+        self._written: dict[str, CheckpointId] = {}  # of each shard that it had, the newest checkpoint that it wrote
         self._safe_rows = 0  # of `_rows`, those that are committed: only these were predicted for good
 
     def stop(self) -> None:
@@ -138,10 +139,16 @@ class Worker:
                 log.warning("%s; what was not committed is another worker's now", self._message)
                 return True  # partitions move while many workers are stopped: nothing of ours is left to do
             self._failures += 1
-            if self._failures > self._plan.errors.retries or self._stopping or isinstance(failure, PositionError):
-                raise  # records that are gone don't come back
+            if self._failures > self._plan.errors.retries or self._stopping or not may_pass(failure):
+                raise
             wait = min(60.0, self._plan.errors.backoff * 2.0 ** (self._failures - 1))
-            log.warning("%s; restoring the last commit in %.1f s", self._message, wait)
+            fields = {"pipeline": self._plan.name, "worker": self._name, "error": self._message, "wait": wait}
+            log.warning(
+                "%s; restoring the last commit in %.1f s",
+                self._message,
+                wait,
+                extra={"event": "retrying", "fields": fields},
+            )
             self._tell("retrying", "worker", failure, wait)
             until = time.monotonic() + wait
             while not self._stopping and time.monotonic() < until:
@@ -430,6 +437,7 @@ class Incarnation:
         now = time.monotonic()
         self._due = now + self._plan.every
         worker = self._worker
+        worker._written |= {name: made.id for name, made in written.items() if made is not None}
         worker._commits += 1
         worker._is_well()
         worker._safe_rows += self._rows
@@ -580,13 +588,14 @@ class Incarnation:
             shard.before = lambda records: commit.before({records.partition: Mark(records.next)})
         states: dict[str, object] = {}
         if lineage is not None:
+            refuse_vanished(shard, self._worker._written.get(name), on_missing=plan.on_missing)
             beginning = self._commit.begin(shard, committed, on_missing=self._plan.on_missing)
             if beginning.checkpoint is not None:
                 states = beginning.checkpoint.content["about"]["sinks"]
-                self._worker._restores += 1
             shard.begin(beginning.positions, partitions)
-            where = None if beginning.checkpoint is None else str(beginning.checkpoint.id)
-            self._worker._tell("restored", name, where, beginning.replayed, time.monotonic() - started)
+            restored = None if beginning.restored is None else str(beginning.restored)
+            self._worker._restores += restored is not None
+            self._worker._tell("restored", name, restored, beginning.replayed, time.monotonic() - started)
         else:
             shard.begin({partition: mark.position for partition, mark in committed.items()}, partitions)
         reach("on-restore")

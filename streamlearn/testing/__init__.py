@@ -3,7 +3,7 @@
 from .broker import MemoryBroker
 from .kafka_broker import Broker
 from .script import ABORT, EOF, GAP, Crash, Item, Lose, Quiet, Revoke
-from .sink import MemorySink
+from .sink import MemorySink, Rows
 from .source import MemorySource
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "MemorySource",
     "Quiet",
     "Revoke",
+    "Rows",
 ]

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import pyarrow as pa
 
 from ..errors import FencedError, OptionError, SinkError, UncertainError
 from ..live import Worker
-from ..sink import Output, Sink
+from ..sink import Messages, Output, Sink
 from .broker import Entry, MemoryBroker, Producer
+
+
+class Rows(Output):
+    """Whatever JSON can express as the rows of an output, to try a sink with.
+
+    Examples
+    --------
+    >>> from streamlearn.testing import Rows
+    >>> Rows({"a": 1}, {"a": 2}).messages().values
+    [b'{"a": 1}', b'{"a": 2}']
+    """
+
+    def __init__(self, *rows: Any) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def messages(self, format: str = "json") -> Messages:
+        """One a row, as JSON."""
+        return Messages([json.dumps(row).encode() for row in self.rows])
+
+    def table(self) -> pa.RecordBatch:
+        """The same as columns, where rows are dicts."""
+        return pa.RecordBatch.from_pylist(list(self.rows))
 
 
 class MemorySink(Sink):

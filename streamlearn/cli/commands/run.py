@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import (
+    CheckpointError,
     FencedError,
     MissingExtraError,
     OptionError,
-    PositionError,
     SinkError,
     SourceError,
     StreamlearnError,
     UncertainError,
+    may_pass,
 )
 
 if TYPE_CHECKING:
@@ -205,8 +206,9 @@ def status_of(error: StreamlearnError) -> int:
     """The exit status for an error that ended a worker."""
     if isinstance(error, (OptionError, MissingExtraError)):
         return CONFIGURATION
-    if isinstance(error, (SourceError, SinkError, FencedError, UncertainError)) and not isinstance(
-        error, PositionError
-    ):
+    passing = isinstance(error, (SourceError, SinkError, FencedError, UncertainError)) or (
+        isinstance(error, CheckpointError) and isinstance(error.__cause__, OSError)  # such as a full disk
+    )
+    if passing and may_pass(error):
         return AGAIN
     return FAILURE

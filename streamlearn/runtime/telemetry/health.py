@@ -15,6 +15,9 @@ from .redaction import redacted
 STALL_AFTER = 30.0
 """Seconds without a turn of the loop after which it counts as stalled."""
 
+FRAMES = 12
+"""Calls that are shown of a stack, the innermost ones."""
+
 
 class Verdict(NamedTuple):
     """How a worker is, and why; no reasons where it is well."""
@@ -95,6 +98,6 @@ class Watchdog(Observer):
             stalled = verdict.health == "stalled"
 
     def _where(self) -> str:
-        """The loop's stack, so that the log names the call that does not return."""
+        """The innermost frames of the loop's stack, so that the log names the call that does not return."""
         frame = sys._current_frames().get(self._loop_thread or 0)
-        return "".join(traceback.format_stack(frame, limit=-12)) if frame is not None else "(its thread is gone)"
+        return "".join(traceback.format_stack(frame, limit=FRAMES)) if frame is not None else "(its thread is gone)"

@@ -13,6 +13,7 @@ import time
 import traceback
 from typing import Any, TextIO
 
+from ...errors import StreamlearnError
 from ...parameters import check_choice
 from ..observer import Alarm, CommitDone, Observer, Stage
 from .redaction import printable, redacted
@@ -23,8 +24,8 @@ WAITING_LINES = 10_000
 """Lines that wait for a reader that does not read; later ones are dropped and counted."""
 
 
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``event``, ``message``, then the event's fields.
+class _Named(logging.Formatter):
+    """Knows who logs.
 
     Parameters
     ----------
@@ -35,6 +36,10 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, *, pipeline: str = "", worker: str = "") -> None:
         super().__init__()
         self._names = {"pipeline": pipeline, "worker": worker}
+
+
+class JsonFormatter(_Named):
+    """One JSON object a line: ``time``, ``level``, ``event``, ``message``, then the event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
@@ -53,18 +58,8 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, allow_nan=False)
 
 
-class TextFormatter(logging.Formatter):
-    """Lines for people: local time, level, pipeline/worker, what happened. Control characters are shown escaped.
-
-    Parameters
-    ----------
-    pipeline, worker
-        Put into lines that do not have their own.
-    """
-
-    def __init__(self, *, pipeline: str = "", worker: str = "") -> None:
-        super().__init__()
-        self._names = {"pipeline": pipeline, "worker": worker}
+class TextFormatter(_Named):
+    """Lines for people: local time, level, pipeline/worker, what happened. Control characters are shown escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         names = {**self._names, **getattr(record, "fields", {})}
@@ -230,6 +225,8 @@ class LogObserver(Observer):
         self._write(logging.INFO, "restored", f"shard {shard} {how}", **fields)
 
     def retrying(self, what: str, error: Exception, wait: float) -> None:
+        if what == "worker":  # which logs that itself, as it must where nobody observes it
+            return
         text = f"{what} failed: {error}; tried again in {wait:.1f} s"
         self._write(logging.WARNING, "retrying", text, what=what, wait=wait, error=f"{type(error).__name__}: {error}")
 
@@ -238,7 +235,10 @@ class LogObserver(Observer):
         if error is None:
             self._write(logging.INFO, "stopped", "stopped")
         else:
-            self._write(logging.ERROR, "failed", f"failed: {error}", error_type=type(error).__name__, exc_info=error)
+            # An error that we raise on purpose says it all; of others it matters where they came from.
+            ours = isinstance(error, StreamlearnError) and not self._log.isEnabledFor(logging.DEBUG)
+            exc_info = None if ours else error
+            self._write(logging.ERROR, "failed", f"failed: {error}", error_type=type(error).__name__, exc_info=exc_info)
         self._handler.flush()  # the process may end at once
 
     def close(self) -> None:
