@@ -99,15 +99,19 @@ def work(connection: Connection) -> None:
         except (EOFError, OSError):
             return
         try:
-            answer: Message = perform(task, connection.send)
+            connection.send(answer(task, connection.send))
         except (BrokenPipeError, ConnectionResetError):
             return
-        except Exception as error:
-            answer = Failed(f"{type(error).__name__}: {error}", traceback.format_exc())
-        try:
-            connection.send(answer)
-        except (BrokenPipeError, ConnectionResetError):
-            return
+
+
+def answer(task: Task, send: Callable[[Progress], None]) -> Message:
+    """Run a cell, or say why that failed."""
+    try:
+        return perform(task, send)
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:
+        return Failed(f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def perform(task: Task, send: Callable[[Progress], None]) -> Done:
