@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..evaluation import verdict
 from ..evaluation.metrics import METRICS
-from ..evaluation.plot import curves_key, draw_curves
+from ..evaluation.plot import curves_key
 from ..evaluation.report.background import making, reading
 from ..evaluation.report.markup import Markup, join, tag
 from ..evaluation.report.one_stream import about
@@ -13,7 +13,7 @@ from ..evaluation.report.parts import Parts, in_percent, more
 from ..evaluation.report.together import ranking
 from ..evaluation.result import Result, summary_columns
 from .board import Board
-from .pictures import draw_costs
+from .pictures import draw_costs, draw_stream
 from .published import published
 from .tables import SPEED, beside_paper, costs, notes, ordered, scores
 
@@ -130,7 +130,7 @@ def _stream(parts: Parts, result: Result, number: int) -> Markup:
 
 def _curves(parts: Parts, result: Result, name: str) -> Markup:
     return parts.figure(
-        draw_curves(result, name, size=(9.0, 3.9), colours=parts.colours, framed=False),
+        draw_stream(result, name, size=(9.0, 3.9), colours=parts.colours, framed=False),
         f"{METRICS[name].title} over the stream {result.stream}; the figures over all rows are in the table.",
         f"{METRICS[name].title}{in_percent(name)}. {curves_key(result)}.",
     )

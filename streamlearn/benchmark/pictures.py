@@ -1,4 +1,4 @@
-"""The picture of a benchmark that shows accuracy against cost."""
+"""Pictures of a benchmark: learners along a stream, and accuracy against cost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..evaluation.plot import GREY, colours_of, figure, head, plain
+from ..evaluation.plot import GREY, colours_of, draw_curves, figure, head, plain
 from ..evaluation.plot_comparison import INK, make_logarithmic
+from ..evaluation.result import Result, Run
 from ..evaluation.table import format_size
 from .board import Board
 from .tables import geometric_mean
@@ -17,6 +18,37 @@ from .tables import geometric_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+FAR = 20.0
+"""Percent points behind the best from which on a learner may lie below a picture that shows how the others differ."""
+
+
+def draw_stream(
+    result: Result, metric: str = "accuracy", *, size: tuple[float, float], colours: Mapping[str, str], framed: bool
+) -> Figure:
+    """A metric of every learner along a stream, its drifts marked; those far behind may lie below, and are named."""
+    drawn = draw_curves(result, metric, size=size, colours=colours, framed=framed)
+    finals = {entry["learner"]: 100.0 * entry[metric] for entry in result.summary}
+    best = max((value for value in finals.values() if math.isfinite(value)), default=math.nan)
+    near = [label for label, value in finals.items() if value >= best - FAR]
+    if not near or len(near) == len(finals):
+        return drawn
+    windows = np.concatenate([_window(run, metric) for label in near for run in result.runs_of(label)])
+    low, high = np.percentile(windows, 1.0), windows.max()
+    far = {label: value for label, value in finals.items() if label not in near}
+    axes = drawn.axes[0]
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
+    below = ", ".join(f"{label} {value:.1f}" for label, value in sorted(far.items(), key=lambda item: -item[1]))
+    axes.text(
+        0.01, 0.02, plain(f"far behind, over all rows: {below}"), transform=axes.transAxes, fontsize=9, color=GREY
+    )
+    return drawn
+
+
+def _window(run: Run, metric: str) -> np.ndarray:
+    values = 100.0 * run.curve.column(f"{metric}_window").to_numpy()
+    return values[np.isfinite(values)]
 
 
 def draw_costs(board: Board, *, colours: Mapping[str, str] | None = None, framed: bool = True) -> Figure:

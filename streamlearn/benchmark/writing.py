@@ -29,15 +29,15 @@ def write_all(board: Board, out: str | os.PathLike[str], *, command: str | None,
 
 
 def _draw(board: Board, folder: Path) -> list[Path]:
-    from ..evaluation.plot import colours_of, draw_curves, save
+    from ..evaluation.plot import colours_of, save
     from ..evaluation.plot_comparison import plot_critical_difference, plot_scores
-    from .pictures import draw_costs
+    from .pictures import draw_costs, draw_stream
 
     drawn = []
     colours = colours_of(board.present)
     for stream, result in board.results.items():
         drawn.append(folder / f"curves-{re.sub(r'[^A-Za-z0-9._]+', '_', stream)}.png")
-        save(draw_curves(result, size=(10.0, 5.0), colours=colours), drawn[-1])
+        save(draw_stream(result, size=(10.0, 5.0), colours=colours, framed=True), drawn[-1])
     comparison = board.comparison()
     if comparison is not None:
         drawn += [folder / "ranks.png", folder / "scores.png", folder / "costs.png"]
