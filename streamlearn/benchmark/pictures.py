@@ -41,7 +41,13 @@ def draw_stream(
     axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
     below = ", ".join(f"{label} {value:.1f}" for label, value in sorted(far.items(), key=lambda item: -item[1]))
     axes.text(
-        0.01, 0.02, plain(f"far behind, over all rows: {below}"), transform=axes.transAxes, fontsize=9, color=GREY
+        *(0.01, 0.03),
+        plain(f"Far behind, over all rows: {below}"),
+        transform=axes.transAxes,
+        fontsize=9,
+        color=GREY,
+        bbox={"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.85, "pad": 2.0},
+        zorder=5,
     )
     return drawn
 
