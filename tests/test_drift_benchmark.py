@@ -339,9 +339,10 @@ def test_a_cell_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     path.write_text("a,class\n" + "1,x\n2,y\n" * 50 + "1,x,3\n")
     board = drift(tmp_path / "out", streams=[str(path), "sea_a"], learners=["no-change"], rows=ROWS)
     assert ("sea_a", "no-change") in board.places
-    assert "failed: bad, no-change, seed 1: " in str(board)
+    assert "Failed: no-change on bad (seed 1): " in str(board)
     [note] = (tmp_path / "out" / "cells").glob("*.failed.txt")
     assert "Traceback" in note.read_text()
+    assert "Failed: no-change on bad (seed 1): " in str(Board.read(tmp_path / "out"))
     path.write_text("a,class\n" + "1,x\n2,y\n" * 50)
     drift(tmp_path / "out", streams=[str(path), "sea_a"], learners=["no-change"], rows=ROWS)
     assert len(cells_in(tmp_path / "out")) == 2

@@ -20,6 +20,10 @@ from .lineup import LEARNERS, PAPER, Entry, Stream, default_streams
 from .published import Figure, published
 
 
+MOST = 10
+"""Failures that are told one by one."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A learner on a stream: what its cells say together.
@@ -114,7 +118,9 @@ class Board:
             If there is no benchmark, or no cell of what is asked for.
         """
         folder = Folder(out, must_exist=True)
-        board = cls.of(folder, streams, entries)
+        failures = folder.failures()
+        shown = failures if len(failures) <= MOST else [*failures[: MOST - 1], f"and {len(failures) - MOST + 1} more"]
+        board = cls.of(folder, streams, entries, notes=[f"Failed: {line}" for line in shown])
         if not board.places:
             raise InputError(f"{folder.path} has no finished cell" + (" of these" if streams or entries else ""))
         return board

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError, OptionError, StateError
@@ -76,16 +75,16 @@ class Folder:
 
     def keep_failure(self, cell: Cell, message: str, details: str) -> None:
         """Keep why a cell failed; it is tried again the next time."""
-        self._failure(cell).write_text(f"{message}\n\n{details}", encoding="utf-8")
+        where = f"{cell.entry.label} on {cell.stream.name} (seed {cell.seed})"
+        self._failure(cell).write_text(f"{where}: {message}\n\n{details}", encoding="utf-8")
 
-    def failures(self, cells: Iterable[Cell]) -> dict[Cell, str]:
-        """Why cells failed, in a line."""
-        found = {}
-        for cell in cells:
-            path = self._failure(cell)
-            if path.is_file():
-                found[cell] = path.read_text(encoding="utf-8").split("\n")[0]
-        return found
+    def failures(self) -> list[str]:
+        """A line for each cell that failed and was not finished since."""
+        return [
+            path.read_text(encoding="utf-8").split("\n")[0]
+            for path in sorted(self._cells.glob("*.failed.txt"))
+            if not path.with_name(path.name.replace(".failed.txt", ".json")).exists()
+        ]
 
     def _failure(self, cell: Cell) -> Path:
         return self.file(cell).with_suffix(".failed.txt")

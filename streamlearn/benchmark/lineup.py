@@ -113,14 +113,31 @@ PAPER = ("led_a", "led_g", "sea_a", "sea_g", "rbf_m", "rbf_f", "airlines", "elec
 WIDTHS = {"led_a": 24, "led_g": 24, "sea_a": 3, "sea_g": 3}
 GENERATED = ("led_a", "led_g", "sea_a", "sea_g", "rbf_m", "rbf_f", "rbf_m5", "rbf_f5")
 REAL = ("airlines", "electricity", "covertype")
-LEARNERS = {
+DEFAULTS = {
     "no-change": "no_change_classifier",
-    "naive-bayes": "naive_bayes",
     "HT": "hoeffding_tree_classifier",
+    "ARF-100": "adaptive_random_forest_classifier:n_models=100",
+    "LevBag-100": "leveraging_bagging_classifier:n_models=100",
+    "OzaBag-100": "oza_bag_classifier:n_models=100",
+    "OzaBoost-10": "oza_boost_classifier:n_models=10",
+    "SmoothBoost-100": "online_smooth_boost_classifier:n_models=100",
+    "DriftMoE-data": "drift_moe_classifier:variant=data,fidelity=published",
+    "DriftMoE-task": "drift_moe_classifier:variant=task,fidelity=published",
+    "DriftMoE-data-corrected": "drift_moe_classifier:variant=data",
+    "DriftMoE-task-corrected": "drift_moe_classifier:variant=task",
+}
+"""Who takes part where nobody says otherwise, by label; the paper's learners with the paper's settings."""
+OTHERS = {
+    "naive-bayes": "naive_bayes",
     "HAT": "hoeffding_adaptive_tree_classifier",
     "EFDT": "extremely_fast_decision_tree_classifier",
+    "ARF-10": "adaptive_random_forest_classifier:n_models=10",
+    "LevBag-10": "leveraging_bagging_classifier:n_models=10",
+    "OzaBag-10": "oza_bag_classifier:n_models=10",
+    "SmoothBoost-10": "online_smooth_boost_classifier:n_models=10",
 }
-"""Who takes part where nobody says otherwise, by label; ensembles as the paper has them."""
+"""Further ones that have a label of their own."""
+LEARNERS = {**DEFAULTS, **OTHERS}
 
 
 def default_streams() -> list[Stream]:
@@ -131,7 +148,7 @@ def default_streams() -> list[Stream]:
 
 def default_learners() -> list[Entry]:
     """The learners of the benchmark."""
-    return [Entry(label, spec) for label, spec in LEARNERS.items()]
+    return [Entry(label, spec) for label, spec in DEFAULTS.items()]
 
 
 def parse_streams(texts: Sequence[str]) -> list[Stream]:

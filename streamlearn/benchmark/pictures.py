@@ -35,6 +35,8 @@ def draw_stream(
     if not near or len(near) == len(finals):
         return drawn
     windows = np.concatenate([_window(run, metric) for label in near for run in result.runs_of(label)])
+    if not windows.size or windows.min() == windows.max():
+        return drawn
     low, high = np.percentile(windows, 1.0), windows.max()
     far = {label: value for label, value in finals.items() if label not in near}
     axes = drawn.axes[0]

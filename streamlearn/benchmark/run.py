@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InputError, OptionError
 from ..evaluation.result import Result
+from ..evaluation.verdict import listed
 from .board import Board
 from .cell import METRICS, Cell, Finished
 from .crew import Crew
@@ -21,6 +22,7 @@ from .worker import Done, Progress, Task, machine
 MAX_SEEDS = 1000
 QUICK_ROWS = 2000
 SECONDS_BETWEEN_LOOKS = 0.25
+FEW = 4  # streams that are named where a learner fails in the same way on several
 
 
 def drift(
@@ -104,7 +106,7 @@ def drift(
         folder,
         wanted,
         entries,
-        notes=[*missing.values(), *(f"failed: {name_of(cell)}: {why}" for cell, why in failures.items())],
+        notes=[*missing.values(), *_told(failures)],
     )
 
 
@@ -131,6 +133,18 @@ def missing_among(streams: Sequence[Stream]) -> dict[str, str]:
             except InputError as error:
                 missing[stream.name] = str(error)
     return missing
+
+
+def _told(failures: dict[Cell, str]) -> list[str]:
+    """What failed, once for each learner and reason."""
+    streams: dict[tuple[str, str], list[str]] = {}
+    for cell, why in failures.items():
+        streams.setdefault((cell.entry.label, why), []).append(f"{cell.stream.name} (seed {cell.seed})")
+    told = []
+    for (label, why), found in streams.items():
+        shown = found if len(found) <= FEW else [*found[: FEW - 1], f"{len(found) - FEW + 1} more"]
+        told.append(f"Failed: {label} on {listed(shown)}: {why}")
+    return told
 
 
 def _finished(folder: Folder, cells: Sequence[Cell], any_version: bool) -> dict[Cell, Finished]:

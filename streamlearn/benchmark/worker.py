@@ -16,6 +16,7 @@ from ..batch import Batch
 from ..source import ROWS_PER_BATCH, Source
 
 SECONDS_BETWEEN_MESSAGES = 0.25
+LONGEST = 200  # characters of what is said of a failure; the whole of it is kept in a file
 
 
 class Task(NamedTuple):
@@ -111,7 +112,8 @@ def answer(task: Task, send: Callable[[Progress], None]) -> Message:
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
-        return Failed(f"{type(error).__name__}: {error}", traceback.format_exc())
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        return Failed(said if len(said) <= LONGEST else said[: LONGEST - 1] + "…", traceback.format_exc())
 
 
 def perform(task: Task, send: Callable[[Progress], None]) -> Done:
