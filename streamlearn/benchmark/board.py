@@ -19,7 +19,6 @@ from .folder import Folder
 from .lineup import LEARNERS, PAPER, Entry, Stream, default_streams
 from .published import Figure, published
 
-
 MOST = 10
 """Failures that are told one by one."""
 
