@@ -16,7 +16,7 @@ from ..evaluation.comparison import Comparison
 from ..evaluation.result import Result, Run
 from .cell import METRICS, Finished, identity_of, is_current
 from .folder import Folder
-from .lineup import LEARNERS, PAPER, Entry, Stream, default_streams
+from .lineup import PAPER, Entry, Stream, default_streams, labels_by_call
 from .published import Figure, published
 
 MOST = 10
@@ -191,9 +191,8 @@ class Board:
 
     def figure(self, stream: str, label: str) -> Figure | None:
         """What the paper published for a learner as it has it; None if nothing, or if this run is of other rows."""
-        own = self.calls[label]
-        as_published = next((name for name, spec in LEARNERS.items() if Entry(name, spec).call == own), label)
-        return published().accuracy.get(stream, {}).get(as_published) if self.rows is None else None
+        own = labels_by_call().get(self.calls[label], "")
+        return published().accuracy.get(stream, {}).get(own) if self.rows is None else None
 
     # -- showing and files ------------------------------------------------------------------------------------------
 
@@ -236,7 +235,7 @@ def _labels_by_call(entries: Sequence[Entry], finished: Sequence[Finished]) -> d
     """What to call each learner: by the line-up, or as it was called when it was run."""
     if entries:
         return {entry.call: entry.label for entry in entries}
-    line_up = {Entry(label, spec).call: label for label, spec in LEARNERS.items()}
+    line_up = labels_by_call()
     calls = {done.about["learner"]: done.label for done in finished}
     labels: dict[str, str] = {}
     for call, given in calls.items():

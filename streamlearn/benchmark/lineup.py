@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from .. import models, registry
 from ..datasets import datasets
-from ..errors import OptionError
+from ..errors import OptionError, UnknownNameError
 from ..learner import Learner
 from ..source import is_synthetic
 
@@ -149,6 +150,16 @@ def default_streams() -> list[Stream]:
 def default_learners() -> list[Entry]:
     """The learners of the benchmark."""
     return [Entry(label, spec) for label, spec in DEFAULTS.items()]
+
+
+@cache
+def labels_by_call() -> dict[str, str]:
+    """The benchmark's own labels, by the call that makes the learner; without learners that aren't installed."""
+    found = {}
+    for label, spec in LEARNERS.items():
+        with suppress(UnknownNameError):
+            found[Entry(label, spec).call] = label
+    return found
 
 
 def parse_streams(texts: Sequence[str]) -> list[Stream]:

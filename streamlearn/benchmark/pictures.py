@@ -37,7 +37,7 @@ def draw_stream(
     windows = np.concatenate([_window(run, metric) for label in near for run in result.runs_of(label)])
     if not windows.size or windows.min() == windows.max():
         return drawn
-    low, high = np.percentile(windows, 1.0), windows.max()
+    low, high = windows.min(), windows.max()
     far = {label: value for label, value in finals.items() if label not in near}
     axes = drawn.axes[0]
     axes.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
@@ -55,7 +55,8 @@ def draw_stream(
 
 
 def _window(run: Run, metric: str) -> np.ndarray:
-    values = 100.0 * run.curve.column(f"{metric}_window").to_numpy()
+    """The window's values in percent, but for the first ones, when nothing is learned yet."""
+    values = 100.0 * run.curve.column(f"{metric}_window").to_numpy()[run.curve.num_rows // 50 :]
     return values[np.isfinite(values)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from .worker import Done, Progress, Task, machine
 MAX_SEEDS = 1000
 QUICK_ROWS = 2000
 SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_WITHOUT_ROWS = 10.0
 FEW = 4  # streams that are named where a learner fails in the same way on several
 
 
@@ -172,7 +174,7 @@ def _run(
     """Run cells; those for which there was no time are returned."""
     end = None if budget is None else time.monotonic() + 60.0 * budget
     where = {**machine(), "jobs": jobs}
-    compiling: set[str] = set()  # learners whose first cell may be compiling what all their cells need
+    compiling: dict[str, float] = {}  # learners whose first cell may be compiling what all need, and since when
     ready: set[str] = set()
     with Crew(min(jobs, max(len(waiting), 1))) as crew:
         while waiting or crew.is_busy:
@@ -183,7 +185,7 @@ def _run(
                     break
                 waiting.remove(cell)
                 if cell.entry.call not in ready:
-                    compiling.add(cell.entry.call)
+                    compiling[cell.entry.call] = time.monotonic()
                 shown.advance(cell, 0, 0.0)
                 crew.give(cell, _task(cell))
             if not crew.is_busy:  # what waits would take too long
@@ -191,7 +193,7 @@ def _run(
             for tag, message in crew.news(SECONDS_BETWEEN_LOOKS):
                 if not isinstance(message, Progress) or message.rows > 0:
                     ready.add(tag.entry.call)
-                    compiling.discard(tag.entry.call)
+                    compiling.pop(tag.entry.call, None)
                 if isinstance(message, Progress):
                     shown.advance(tag, message.rows, message.seconds)
                 elif isinstance(message, Done):
@@ -211,6 +213,10 @@ def _run(
                     folder.keep_failure(tag, message.message, message.details)
                     failures[tag] = message.message
                     shown.fail(tag, message.message)
+            for call, since in compiling.items():
+                if time.monotonic() - since > SECONDS_WITHOUT_ROWS:
+                    compiling[call] = math.inf
+                    shown.say(f"{call} seems to be compiling, which is done once on a machine and takes minutes")
             shown.show(waiting)
     return waiting
 
