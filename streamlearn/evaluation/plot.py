@@ -22,18 +22,23 @@ if TYPE_CHECKING:
     from .result import Result, Run
 
 # Okabe and Ito (2008), told apart with every common kind of colour blindness; their yellow is too pale for a thin line.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# From the eighth on, what is left of Tol's muted scheme (2021): pictures of so many learners need their legend.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#882255", "#999933", "#332288", "#8C6D46", "#7F7F7F"),
+)
 GREY = "#5f6368"
 DRIFT = "#80868b"
 UNDATED: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 POINTS = 800  # of a line
+CROWDED = 5  # learners from which on a curve over all rows so far would be one line too many
 LABEL = 80  # characters of a learner's label that are shown
 NUMBERED = 12  # classes up to which each cell of a confusion matrix shows its number
 NAMED = 40  # classes up to which each one is named on the axes
 
 
 def plot_curves(result: Result, path: str | os.PathLike[str], metric: str | None = None) -> None:
-    """Draw a metric over the stream: each learner's window solid, its cumulative value dashed.
+    """Draw a metric over the stream: each learner's window solid, its cumulative value dashed (of up to four learners).
 
     Of several seeds the mean is drawn, and a band of one standard deviation around the window's mean.
 
@@ -85,7 +90,7 @@ def draw_curves(
     axes = drawn.add_subplot()
     colours = colours or colours_of(result.labels)
     for label in result.labels:
-        _draw_learner(axes, result.runs_of(label), name, colours[label])
+        _draw_learner(axes, result.runs_of(label), name, colours[label], overall=len(result.labels) < CROWDED)
     style_curves(axes, METRICS[name].title + (" (%)" if METRICS[name].percent else ""))
     mark_drifts(axes, result)
     if framed:
@@ -174,7 +179,7 @@ def save(drawn: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """A colour for each learner; from the eighth on they repeat."""
+    """A colour for each learner; from the thirteenth on they repeat."""
     return {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
 
 
@@ -194,15 +199,17 @@ def head(axes: Axes, title: str, subtitle: str) -> None:
 # -- curves ------------------------------------------------------------------------------------------------------------
 
 
-def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str) -> None:
-    """Add one learner's two lines, each the mean over its seeds."""
+def _draw_learner(axes: Axes, runs: list[Run], name: str, colour: str, *, overall: bool) -> None:
+    """Add one learner's two lines, or the one of the window, each the mean over its seeds."""
     rows = thinned(runs[0].curve.column("row").to_numpy())
-    recent, overall = _stacked(runs, rows, name, "window"), _stacked(runs, rows, name, "cumulative")
+    recent = _stacked(runs, rows, name, "window")
     marker = "o" if len(rows) == 1 else None  # a line needs two points
     axes.plot(
         rows, recent.mean(axis=0), color=colour, linewidth=1.6, marker=marker, label=short(runs[0].label), zorder=3
     )
-    axes.plot(rows, overall.mean(axis=0), color=colour, linewidth=1.1, linestyle=(0, (5, 2.5)), alpha=0.85, zorder=2)
+    if overall:
+        so_far = _stacked(runs, rows, name, "cumulative").mean(axis=0)
+        axes.plot(rows, so_far, color=colour, linewidth=1.1, linestyle=(0, (5, 2.5)), alpha=0.85, zorder=2)
     if len(runs) > 1:
         spread = recent.std(axis=0, ddof=1)
         low, high = recent.mean(axis=0) - spread, recent.mean(axis=0) + spread
@@ -271,7 +278,8 @@ def curves_key(result: Result) -> str:
     band = f" · band: ± 1 standard deviation over {seeds} runs" if seeds > 1 else ""
     marks = {"shaded" if drift["width"] > 1 else "dotted": None for drift in result.drifts}
     drifts = f" · {' or '.join(marks)}: known drift" if marks else ""
-    return f"Solid: {recent} · dashed: all rows so far{band}{drifts}"
+    dashed = " · dashed: all rows so far" if len(result.labels) < CROWDED else ""
+    return f"Solid: {recent}{dashed}{band}{drifts}"
 
 
 # -- confusion ---------------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def draw_dots(
             zorder=3,
         )
     if log:
-        _make_logarithmic(axes, [value for column in values.values() for value in column if value > 0.0])
+        make_logarithmic(axes, [value for column in values.values() for value in column if value > 0.0])
     axes.set_yticks(range(len(rows)), [_clipped(row) for row in rows], fontsize=10)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(title, fontsize=11)
@@ -231,7 +231,7 @@ def draw_dots(
     return drawn
 
 
-def _make_logarithmic(axes: Axes, values: Sequence[float]) -> None:
+def make_logarithmic(axes: Axes, values: Sequence[float]) -> None:
     """Mark the powers of ten, and where they are few, also their double and fivefold."""
     from matplotlib.ticker import LogLocator
 

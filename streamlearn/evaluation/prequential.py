@@ -261,7 +261,8 @@ def _bring_in_kernels(contestants: list[Contestant], batch: Batch, progress: Pro
         learner = contestant.learner
         core: Any = learner.steps[-1] if hasattr(learner, "steps") else learner
         if isinstance(core, ArrayLearner):
-            if not is_compiled(type(core)._advance):
+            advance = getattr(type(core), "_advance", None)  # forests have no single kernel
+            if advance is not None and not is_compiled(advance):
                 progress.say(f"compiling {contestant.label} (once; kept on disk)")
             twin = learner.clone()
             outputs = twin.process(few, test_then_train(len(few)), proba=contestant.proba)

@@ -289,7 +289,7 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
     if options.plot is not None:
         result.plot(options.plot)
     if options.report is not None:
-        result.report(options.report, command=_typed())
+        result.report(options.report, command=typed())
     if options.save is not None:
         next(iter(learners.values())).save(options.save)
     for file in _written(options):
@@ -313,7 +313,7 @@ def _check_files(options: EvaluationFile) -> None:
         check_plotting(options.plot or "curves.svg")  # a report holds SVG
 
 
-def _typed() -> str:
+def typed() -> str:
     """The command line, as it can be typed again."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from ..comparison import Comparison
+from collections.abc import Sequence
+
 from ..metrics import METRICS
+from ..result import Result
 from ..table import Column, format_setting
 from .markup import Markup, join, tag
 from .parts import Parts
 
 
-def making(parts: Parts, comparison: Comparison, command: str | None) -> Markup:
+def making(parts: Parts, results: Sequence[Result], command: str | None) -> Markup:
     """All that is needed to repeat it."""
-    runs = [run for result in comparison.results for run in result.runs]
+    runs = [run for result in results for run in result.runs]
     learners = []
-    for label in comparison.labels:
+    for label in parts.colours:
         own = [run for run in runs if run.label == label]
         seeds = sorted({run.seed for run in own if run.seed is not None})
         given = ", ".join(f"{name}={value!r}" for name, value in own[0].params.items())
         learners.append((label, given or "–", ", ".join(map(str, seeds)) or "–"))
     streams = [
-        Column("Stream", list(comparison.streams), is_text=True),
-        Column("Rows", [f"{max(run.rows for run in result.runs):,}" for result in comparison.results]),
+        Column("Stream", [result.stream for result in results], is_text=True),
+        Column("Rows", [f"{max(run.rows for run in result.runs):,}" for result in results]),
         *(
-            Column(name.capitalize(), [format_setting(result.settings.get(name)) for result in comparison.results])
-            for name in dict.fromkeys(key for result in comparison.results for key in result.settings)
-            if any(result.settings.get(name) is not None for result in comparison.results)
+            Column(name.capitalize(), [format_setting(result.settings.get(name)) for result in results])
+            for name in dict.fromkeys(key for result in results for key in result.settings)
+            if any(result.settings.get(name) is not None for result in results)
         ),
     ]
-    found = comparison.results[0].versions
+    found = results[0].versions
     return tag(
         "section",
         tag("h2", "How it was made", id="making"),
@@ -47,21 +49,21 @@ def making(parts: Parts, comparison: Comparison, command: str | None) -> Markup:
     )
 
 
-def reading(comparison: Comparison) -> Markup:
+def reading(results: Sequence[Result]) -> Markup:
     """The words that a reader may not know."""
     words = [
         (
             "Prequential",
             "Every learner predicts each row before it learns it, so that every row is a test, and none is held out.",
         ),
-        *((METRICS[name].title, f"{_capital(METRICS[name].description)}.") for name in comparison.metrics),
+        *((METRICS[name].title, f"{_capital(METRICS[name].description)}.") for name in results[0].metrics),
         (
             "Window, all rows",
             "Solid curves show a metric over the latest rows, dashed ones over all rows so far. "
             "Tables show it over the whole stream.",
         ),
     ]
-    if len(comparison.streams) > 1:
+    if len(results) > 1:
         words += [
             (
                 "Mean rank",
@@ -79,12 +81,12 @@ def reading(comparison: Comparison) -> Markup:
                 "than the other"
                 + (
                     " by more than a percent point, within it, or worse."
-                    if METRICS[comparison.metrics[0]].percent
+                    if METRICS[results[0].metrics[0]].percent
                     else "."
                 ),
             ),
         ]
-    if any(result.disagreements for result in comparison.results):
+    if any(result.disagreements for result in results):
         words.append(
             (
                 "McNemar's test",

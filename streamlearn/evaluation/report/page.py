@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -47,9 +48,34 @@ def page(comparison: Comparison, *, command: str | None = None) -> str:
         None if alone else together(parts, comparison),
         *streams,
         costs(parts, comparison),
-        making(parts, comparison, command),
-        reading(comparison),
+        making(parts, comparison.results, command),
+        reading(comparison.results),
     ]
+    made_with = comparison.results[0].versions
+    return document(title, _in_short(parts, comparison), _contents(comparison, alone), content, made_with)
+
+
+def document(
+    title: str,
+    verdict: Markup,
+    links: Sequence[tuple[str, str]],
+    content: Sequence[Markup | None],
+    versions: Mapping[str, str],
+) -> str:
+    """The HTML around a report's sections.
+
+    Parameters
+    ----------
+    title
+    verdict
+        What comes first.
+    links
+        Places in the page, and what to call them.
+    content
+        The sections.
+    versions
+        Of the software.
+    """
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -58,9 +84,9 @@ def page(comparison: Comparison, *, command: str | None = None) -> str:
         tag("style", Markup(files(__package__).joinpath("style.css").read_text(encoding="utf-8"))),
     ]
     body = [
-        tag("header", tag("h1", title), _in_short(parts, comparison), _contents(comparison, alone)),
+        tag("header", tag("h1", title), verdict, _navigation(links)),
         tag("main", *content),
-        tag("footer", f"Made with streamlearn {comparison.results[0].versions.get('streamlearn', '')}".strip() + "."),
+        tag("footer", f"Made with streamlearn {versions.get('streamlearn', '')}".strip() + "."),
     ]
     return "<!DOCTYPE html>\n" + tag("html", tag("head", *head), tag("body", *body), lang="en") + "\n"
 
@@ -101,9 +127,12 @@ def _leader(comparison: Comparison, metric: str) -> str:
     )
 
 
-def _contents(comparison: Comparison, alone: bool) -> Markup:
+def _contents(comparison: Comparison, alone: bool) -> list[tuple[str, str]]:
     links = [] if alone else [("all", "All streams")]
     links += [(f"stream-{i}", name) for i, name in enumerate(comparison.streams, start=1)]
-    links += [("costs", "Speed and memory"), ("making", "How it was made"), ("reading", "How to read it")]
+    return [*links, ("costs", "Speed and memory"), ("making", "How it was made"), ("reading", "How to read it")]
+
+
+def _navigation(links: Sequence[tuple[str, str]]) -> Markup:
     shown = join(*(join(tag("a", name, href=f"#{place}"), " ") for place, name in links))
     return tag("nav", shown, aria_label="Contents")

@@ -17,18 +17,6 @@ def together(parts: Parts, comparison: Comparison) -> Markup:
     """All streams: scores, ranks, and what the differences mean."""
     metric = comparison.metrics[0]
     title = verdict.in_sentence(METRICS[metric].title)
-    several = len(comparison.labels) > 1
-    diagram = None
-    if several:
-        ranks = ", ".join(f"{label} {rank:.2f}" for label, rank in comparison.mean_ranks(metric).items())
-        diagram = join(
-            tag("h3", "Mean ranks"),
-            parts.figure(
-                draw_critical_difference(comparison, metric, colours=parts.colours, framed=False),
-                f"Critical-difference diagram of {title}. Mean ranks: {ranks}.",
-                "Rank 1 is the best. A black bar joins learners that Nemenyi's test does not tell apart (α = 0.05).",
-            ),
-        )
     others = [
         join(
             tag("h3", METRICS[name].title),
@@ -47,9 +35,22 @@ def together(parts: Parts, comparison: Comparison) -> Markup:
             f"Each learner's {title} on each stream; the numbers are in the table above.",
         ),
         parts.legend(),
-        diagram,
-        more("Pair by pair", _pairs(parts, comparison, metric)) if several else None,
+        ranking(parts, comparison, metric) if len(comparison.labels) > 1 else None,
         more("Other metrics", *others) if others else None,
+    )
+
+
+def ranking(parts: Parts, comparison: Comparison, metric: str) -> Markup:
+    """The mean ranks of several learners as a diagram, and the tests of each pair."""
+    ranks = ", ".join(f"{label} {rank:.2f}" for label, rank in comparison.mean_ranks(metric).items())
+    return join(
+        tag("h3", "Mean ranks"),
+        parts.figure(
+            draw_critical_difference(comparison, metric, colours=parts.colours, framed=False),
+            f"Critical-difference diagram of {verdict.in_sentence(METRICS[metric].title)}. Mean ranks: {ranks}.",
+            "Rank 1 is the best. A black bar joins learners that Nemenyi's test does not tell apart (α = 0.05).",
+        ),
+        more("Pair by pair", _pairs(parts, comparison, metric)),
     )
 
 
