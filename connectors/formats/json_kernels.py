@@ -35,11 +35,13 @@ class Members(NamedTuple):
     kind, column : int64 [m]
         What each member is, and the column of a field.
     name : uint8
-        All names, one after the other, as they stand in a record.
+        All names, one after the other, as they stand in a record, each with its closing quote.
     start : uint64 [m + 1]
         Where each name begins in these.
     seen : int64 [m]
         The last record that had it; for duplicates.
+    after : int64 [m + 1]
+        Which came last after each, and, at the end, first: mostly it comes again.
     """
 
     kind: np.ndarray
@@ -47,6 +49,7 @@ class Members(NamedTuple):
     name: np.ndarray
     start: np.ndarray
     seen: np.ndarray
+    after: np.ndarray
 
 
 class Words(NamedTuple):
@@ -249,15 +252,17 @@ def scan(
         How many rows there are.
     """
     lenient, complete, labelled, keyed, n_fields = rules
-    m = members.kind.size
-    members.seen[:] = -1
+    kinds, columns, names, starts, seen, after = members
+    rows, X, codes, values, times, weights, ids, keys = out
+    m = kinds.size
+    seen[:] = -1
     row = 0
     for record in range(ends.size):
         at, end = (ends[record - 1] if record else _NONE), ends[record]
-        out.X[row, :] = np.nan
-        out.code[row], out.value[row], out.time[row], out.weight[row] = -1, np.nan, np.nan, 1.0
-        out.id.kind[row] = out.key.kind[row] = ABSENT
-        fields, has_label, expected = 0, False, 0
+        X[row, :] = np.nan
+        codes[row], values[row], times[row], weights[row] = -1, np.nan, np.nan, 1.0
+        ids.kind[row] = keys.kind[row] = ABSENT
+        fields, has_label, before = 0, False, m
         at = _blank(data, at, end)
         good = at < end and data[at] == _BRACE
         at += _ONE
@@ -267,23 +272,21 @@ def scan(
                 good = False
                 break
             at += _ONE
-            # members mostly come in the order of the record before
-            member = -1
-            for _ in range(m):
-                start, stop = members.start[expected], members.start[expected + 1]
-                length = stop - start
-                if at + length < end and data[at + length] == _QUOTE and _same(data, at, members.name, start, stop):
-                    member = expected
-                expected = expected + 1 if expected + 1 < m else 0
-                if member >= 0:
+            member, tried = after[before], 0
+            while tried <= m:  # first the one that came here last time, then all
+                length = starts[member + 1] - starts[member]
+                if length <= end - at and _same(data, at, names, starts[member], starts[member + 1]):
                     break
-            if member >= 0:
-                at += members.start[member + 1] - members.start[member] + _ONE
-                if members.seen[member] == record:
+                member = tried
+                tried += 1
+            if member < m:
+                at += starts[member + 1] - starts[member]
+                after[before] = before = member
+                if seen[member] == record:
                     good = False
                     break
-                members.seen[member] = record
-                kind = members.kind[member]
+                seen[member] = record
+                kind = kinds[member]
                 fields += kind in (NUMBER, CATEGORY)
             else:
                 at = _text(data, at, end)
@@ -303,33 +306,33 @@ def scan(
                 good = _is(data, at, end, b"null") and kind != WEIGHT and kind != KEY
                 at += _FOUR
             elif kind == NUMBER:
-                at, out.X[row, members.column[member]] = number(data, at, end)
+                at, X[row, columns[member]] = number(data, at, end)
                 good = at != _NONE
             elif kind in (CATEGORY, CLASS):
                 stop = _token(data, at, end)
                 code = _code(words, data, at, stop, member) if stop != _NONE else -1
                 good = code >= 0
                 if kind == CLASS:
-                    out.code[row], has_label = code, True
+                    codes[row], has_label = code, True
                 else:
-                    out.X[row, members.column[member]] = code
+                    X[row, columns[member]] = code
                 at = stop
             elif kind == ID:
-                at = _name(data, at, end, out.id, row)
+                at = _name(data, at, end, ids, row)
                 good = at != _NONE
             elif kind == KEY:
-                at = _name(data, at, end, out.key, row)
+                at = _name(data, at, end, keys, row)
                 good = at != _NONE
             elif kind == TIME:
-                at, out.time[row] = number(data, at, end)
-                good = at != _NONE and abs(out.time[row]) <= latest
+                at, times[row] = number(data, at, end)
+                good = at != _NONE and abs(times[row]) <= latest
             elif kind == VALUE:
-                at, out.value[row] = number(data, at, end)
+                at, values[row] = number(data, at, end)
                 good = at != _NONE
                 has_label = True
             elif kind == WEIGHT:
-                at, out.weight[row] = number(data, at, end)
-                good = at != _NONE and out.weight[row] >= 0
+                at, weights[row] = number(data, at, end)
+                good = at != _NONE and weights[row] >= 0
             elif kind == NULL:
                 good = False
             elif data[at] == _QUOTE:
@@ -356,9 +359,9 @@ def scan(
         if labelled:
             good = good and has_label
         if keyed:
-            good = good and out.key.kind[row] != ABSENT
+            good = good and keys.kind[row] != ABSENT
         if good:
-            out.row[row] = record
+            rows[row] = record
             row += 1
     return row
 

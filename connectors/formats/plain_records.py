@@ -101,7 +101,7 @@ def _known(schema: Schema) -> int:
 
 def _members(schema: Schema, names: Sequence[Hashable], *, labelled: bool) -> Members | None:
     """What the kernel is told of the members; None if it could not find them in a record."""
-    if not all(isinstance(name, str) and _is_plain(name) for name in names):
+    if not names or not all(isinstance(name, str) and _is_plain(name) for name in names):
         return None
     label = kernels.CLASS if schema.target_kind == "nominal" else kernels.VALUE
     by_role = {
@@ -113,13 +113,14 @@ def _members(schema: Schema, names: Sequence[Hashable], *, labelled: bool) -> Me
     }
     kinds = [kernels.CATEGORY if field.kind == "nominal" else kernels.NUMBER for field in schema.fields]
     kinds += [by_role.get(name, kernels.NULL) for name in names[len(kinds) :]]
-    encoded = [str(name).encode() for name in names]
+    encoded = [f'{name}"'.encode() for name in names]
     return Members(
         np.array(kinds, np.int64),
         np.arange(len(names)),
         np.frombuffer(b"".join(encoded) or b" ", np.uint8),
         np.cumsum([0, *map(len, encoded)], dtype=np.uint64),
         np.zeros(len(names), np.int64),
+        np.zeros(len(names) + 1, np.int64),
     )
 
 
