@@ -192,6 +192,23 @@ def test_records_are_set_aside_in_the_order_of_the_stream(tmp_path: Path, rows: 
     assert told == expected
 
 
+def test_a_partition_that_is_added_without_one_for_its_labels_is_refused(tmp_path: Path) -> None:
+    class Grows(MemorySource):
+        there = 2
+
+        def subscribe(self, assignment: Any) -> None:
+            self.there = 3
+            super().subscribe(assignment)
+
+        def partitions(self) -> list[str]:
+            return super().partitions()[: self.there]
+
+    broker = MemoryBroker({"events": [events(5), events(5), events(5)], "labels": [[], []]})
+    labels = {"from": MemorySource(broker, "labels")}
+    with pytest.raises(OptionError, match=r"has a partition events-2 now and .* has 2: give both as many"):
+        pipeline(broker, tmp_path, source=Grows(broker, "events"), labels=labels).run()
+
+
 def test_labels_from_elsewhere_are_the_only_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What an event says of its own class is passed over, and said once."""
     rows = [{"x": i, "event_id": i, "class": "claimed"} for i in range(30)]

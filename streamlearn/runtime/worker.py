@@ -537,10 +537,13 @@ class Incarnation:
                 or numbers != sorted({labels.number(partition) for partition in others})
             )
         ):
-            raise OptionError(
-                f"labels: {self._source.name} has {len(events)} partitions and {labels.name} has {len(others)}: give "
-                "both as many, and events and their labels the same key, or say scope: worker"
-            )
+            raise self._unpaired(labels, f"{len(events)} partitions", len(others))
+
+    def _unpaired(self, labels: LiveSource, events: str, others: int) -> OptionError:
+        return OptionError(
+            f"labels: {self._source.name} has {events} and {labels.name} has {others}: give both as many, and events "
+            "and their labels the same key, or say scope: worker"
+        )
 
     def _assign_labels(self) -> None:
         """Read the labels of the shards that are ours, each from where it stands."""
@@ -556,6 +559,9 @@ class Incarnation:
             ]
             for name, shard in self._shards.items()
         }
+        for name, parts in self._label_partitions.items():
+            if not parts:  # added since `_check_pairs`: its events would wait for ever
+                raise self._unpaired(labels, f"a partition {name} now", len(there))
         own = sorted({partition for parts in self._label_partitions.values() for partition in parts})
         labels.assign(own)
         self._paused[1].clear()
