@@ -156,14 +156,6 @@ class AdaptiveRandomForestClassifier(Forest):
         """Warnings so far: of a tree, or of all."""
         return self._alarms(WARNING, tree_id)
 
-    def _alarms(self, kind: int, tree_id: int | None) -> int:
-        if tree_id is not None:
-            check_range("tree_id", tree_id, 0, self.n_models - 1, kind=int)
-        if self._arrays is None:
-            return 0
-        alarms = self._arrays.own.alarms[:, kind]
-        return int(alarms.sum() if tree_id is None else alarms[tree_id])
-
 
 def check_max_features(max_features: float | str | None) -> None:
     """Refuse what is none of the ways to say how many fields to draw."""

@@ -17,12 +17,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from streamlearn.array_learner import Layout, capacity
 from streamlearn.errors import StateError
+from streamlearn.parameters import check_range
 from streamlearn.schema import Shape
 
 from ..drift.adwin_kernels import adwin_is_sound
@@ -53,7 +54,7 @@ class Forest(TreeEnsemble):
 
     _own_type = ForestArrays
     _pack = staticmethod(make_forest)
-    _learn_chunk: ClassVar[Callable[..., int]] = staticmethod(learn_chunk)
+    _advance = _learn_chunk = staticmethod(learn_chunk)
 
     seed: int
     threads: int
@@ -146,6 +147,15 @@ class Forest(TreeEnsemble):
 
     def _tree_of(self, own: ForestArrays, member: int) -> int:
         return int(own.slots[member, ACTIVE])
+
+    def _alarms(self, kind: int, tree_id: int | None) -> int:
+        """`DRIFT` or `WARNING` alarms so far: of a member, or of all."""
+        if tree_id is not None:
+            check_range("tree_id", tree_id, 0, self.n_models - 1, kind=int)
+        if self._arrays is None:
+            return 0
+        alarms = self._arrays.own.alarms[:, kind]
+        return int(alarms.sum() if tree_id is None else alarms[tree_id])
 
     # -- the core -----------------------------------------------------------------------------------------------------
 

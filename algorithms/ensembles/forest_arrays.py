@@ -37,8 +37,8 @@ class ForestArrays(NamedTuple):
     numbers : int64 [2]
         Rows learned; fields that had a value in a row that was to be learned.
     options : float64 [5]
-        Mean of the Poisson numbers; whether votes are weighted; confidences of the windows, 0 for none; whether a
-        background tree learns with the same Poisson weight as the tree that predicts.
+        Mean of the Poisson numbers, 0 for always 1; whether votes are weighted; confidences of the windows, 0 for
+        none; whether a background tree learns with the same Poisson weight as the tree that predicts.
     rng : uint64 [M, 4]
         Each member's generator.
     seen : int32 [D]

@@ -5,15 +5,13 @@ the adaptive random forest (Gomes, Bifet, Read, Barddal, Enembreck, Pfahringer, 
 forests for evolving data stream classification*, 2017), in the order of MOA's ``AdaptiveRandomForest``:
 
 1. the member takes note whether its tree predicts the row, for the weight of its vote;
-2. it draws k from the Poisson distribution; if k is 0 it skips the row, its windows included;
+2. it draws k from the Poisson distribution (as an option, k is 1); if k is 0 it skips the row, its windows included;
 3. its tree learns the row with k times its weight;
 4. its background tree, if it has one, learns it with its weight (or, as an option, with the same weight);
 5. its windows are given the error of its tree *after* that has learned the row;
 6. on a warning it begins a new background tree and a new window for warnings;
 7. on a drift the background tree takes the tree's place, with new windows and a new weight of its vote; if there is
    none, the tree begins anew, with a new window for drifts.
-
-Deliberate difference: a leaf of MOA's forest draws m fields, but observes only the first m - 1 of them.
 """
 
 from __future__ import annotations
@@ -123,7 +121,7 @@ def learn_member(s: Any, i: int, work: Any, start: int, stop: int, space: Space)
                 return step
             if slots[BACKGROUND] >= 0 and shortage_at(addresses[slots[BACKGROUND]]) != ENOUGH:
                 return step
-            k = poisson(rng, options[MEAN])
+            k = poisson(rng, options[MEAN]) if options[MEAN] > 0.0 else 1
             if k == 0 and not counting:
                 continue
 
@@ -180,5 +178,5 @@ def watch(s: Any, i: int, error: float) -> bool:
     if slots[BACKGROUND] >= 0:
         slots[ACTIVE], slots[BACKGROUND] = slots[BACKGROUND], -1
         windows[WARNING] = 0.0
-        s.hits[i] = 0.0
+    s.hits[i] = 0.0
     return True
