@@ -1,4 +1,4 @@
-"""Speed, accuracy and memory of ensembles of Hoeffding trees beside MOA's and River's, as `prequential.py` measures them.
+"""Speed, accuracy and memory of ensembles beside MOA's and River's, as `prequential.py` measures them.
 
 The same program with other defaults: ensembles take ten times the time of a tree, or a hundred times.
 """

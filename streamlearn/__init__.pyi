@@ -20,7 +20,10 @@ from .algorithms.drift import STEPD as STEPD
 from .algorithms.drift import EWMAChart as EWMAChart
 from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
 from .algorithms.drift import PageHinkley as PageHinkley
+from .algorithms.ensembles import LeveragingBaggingClassifier as LeveragingBaggingClassifier
+from .algorithms.ensembles import OnlineSmoothBoostClassifier as OnlineSmoothBoostClassifier
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
+from .algorithms.ensembles import OzaBoostClassifier as OzaBoostClassifier
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.linear import PAClassifier as PAClassifier

@@ -1,4 +1,4 @@
-"""What the contest's ensembles are called in each project; their members are Hoeffding trees, at each project's defaults.
+"""What the contest's ensembles are called in each project; members are Hoeffding trees, at each project's defaults.
 
 Where a project's default is another number of members, the number in the name counts.
 """

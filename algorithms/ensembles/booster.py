@@ -1,0 +1,42 @@
+"""What the boosters share: their arrays, and how a chunk of rows passes from member to member."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from streamlearn.array_learner import Layout
+from streamlearn.schema import Shape
+
+from .boosting_kernels import GAMMA, N_OPTIONS, RULE, BoosterArrays, learn_chunk, make_booster
+from .forest import Forest
+
+
+class Booster(Forest):
+    """Base of the boosters: a `Forest` whose members come to a row one after the other."""
+
+    _own_type = BoosterArrays
+    _pack = staticmethod(make_booster)
+    _learn_chunk = staticmethod(learn_chunk)
+    _rule: ClassVar[int]
+
+    gamma: float = 0.0
+    seed: int = 0
+    threads: int = 1  # each member waits for the one before
+
+    def _forest_options(self) -> np.ndarray:
+        options = np.zeros(N_OPTIONS)
+        options[RULE], options[GAMMA] = self._rule, self.gamma
+        return options
+
+    def _own_layout(self, shape: Shape) -> Layout:
+        return {
+            **super()._own_layout(shape),
+            "tallies": (np.float64, (self.n_models, 2)),
+            "seen": (np.float64, (1,)),
+        }
+
+    def _room_layout(self, shape: Shape) -> Layout:
+        layout = super()._room_layout(shape)
+        return {**layout, "carried": (np.float64, (layout["votes"][1][1], 2))}
