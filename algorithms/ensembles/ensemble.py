@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,7 @@ class TreeEnsemble(Growth, Classifier):
     _arrays_type = dict
 
     n_models: int
+    _tree_structs: list[Any]
 
     # -- what a subclass gives ----------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ class TreeEnsemble(Growth, Classifier):
 
     def _forget(self) -> None:
         super()._forget()
-        self._tree_structs: list[Any] = []
+        self._tree_structs = []
 
     # -- state --------------------------------------------------------------------------------------------------------
 
@@ -162,8 +163,6 @@ class TreeEnsemble(Growth, Classifier):
                 raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {size}, got {own[name].shape}")
         trees = members.parted(flat, self._empty_tree(shape), self._n_trees)
         return Ensemble(self._with_room(own, shape), trees)
-
-
 
     def _check(self, arrays: Any, shape: Shape) -> None:
         self._check_own(arrays.own)

@@ -62,7 +62,12 @@ def combine_votes(numbers: np.ndarray, votes: np.ndarray, work: Any, start: int,
     votes : float64 [M, S, C]
     work : Work
     """
-    votes, schedule, targets, weights = borrowed(votes), borrowed(work.schedule), borrowed(work.y), borrowed(work.weight)
+    votes, schedule, targets, weights = (
+        borrowed(votes),
+        borrowed(work.schedule),
+        borrowed(work.y),
+        borrowed(work.weight),
+    )
     prediction, proba = borrowed(work.prediction), borrowed(work.proba)
     M, C = votes.shape[0], votes.shape[2]
     total = np.empty(C)
@@ -70,7 +75,7 @@ def combine_votes(numbers: np.ndarray, votes: np.ndarray, work: Any, start: int,
         row = schedule[step]
         if row < 0:
             y, w = targets[~row], weights[~row]
-            numbers[N_LEARNED] += (y >= 0) & (y < C) & (0.0 < w) & (w < np.inf)
+            numbers[N_LEARNED] += (y >= 0) & (y < C) & (w > 0.0) & (w < np.inf)
             continue
         total[:] = 0.0
         for i in range(M):

@@ -132,4 +132,3 @@ class TreeClassifier(Growth, Classifier):
     def debug_one(self, x: Mapping[Hashable, Any]) -> str:
         """`explain_one` as text; River's name for it."""
         return str(self.explain_one(x)) if self._live is not None else "nothing was learned yet"
-
