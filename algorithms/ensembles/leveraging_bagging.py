@@ -83,7 +83,7 @@ class LeveragingBaggingClassifier(Forest):
 
     _own_type = LeveragingArrays
     _pack = staticmethod(make_leveraging)
-    _learn_chunk = staticmethod(learn_chunk)
+    _advance = _learn_chunk = staticmethod(learn_chunk)
     threads = 1  # members meet whenever one of their windows may be cut
 
     def __init__(

@@ -15,8 +15,8 @@ class OzaBoostClassifier(Booster):
     The first member learns a row as often as a Poisson(1) number says. Those that get it right hand it on with a
     smaller mean, those that get it wrong with a larger one, so that for each member the rows that it has right and
     those that it has wrong weigh the same in what the next one learns. Members vote by the logarithms of their odds to
-    be right, up to the first that is wrong more often than not. What MOA's ``OzaBoost`` does, with its defaults, and like River's
-    ``AdaBoostClassifier``.
+    be right, up to the first that is wrong more often than not. What MOA's ``OzaBoost`` does, with its defaults;
+    River's ``AdaBoostClassifier`` is alike.
 
     Parameters
     ----------
