@@ -278,13 +278,16 @@ def learn_row(
 @kernel
 def clear_tree(tree: Any) -> None:
     """Make a tree what it was before its first row, in the room that it has."""
-    numbers, node = tree.numbers, tree.nodes[0]
+    numbers, nodes = tree.numbers, tree.nodes
     tree.counts[: numbers[N_NODES]] = 0.0  # a new leaf expects it
+    tree.free_blocks[: numbers[N_BLOCKS]] = 0
+    for at in range(numbers[N_NODES]):  # new nodes keep of these what they don't need: it would show in a state
+        node = nodes[at]
+        node.threshold = node.mc_ok = node.nb_ok = node.w_last = node.merit = 0.0
+        node.feature = node.child = node.length = node.depth = node.kind = 0
+    nodes[0].block = nodes[0].parent = -1
     numbers[:] = 0
     numbers[N_NODES] = numbers[GROWING] = numbers[INTEGRAL] = 1
-    node.threshold = node.mc_ok = node.nb_ok = node.w_last = node.merit = 0.0
-    node.feature = node.child = node.length = node.depth = node.kind = 0
-    node.block = node.parent = -1
 
 
 # -- one row of one tree, by address -----------------------------------------------------------------------------------
