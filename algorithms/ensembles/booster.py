@@ -10,11 +10,11 @@ from streamlearn.array_learner import Layout
 from streamlearn.schema import Shape
 
 from .boosting_kernels import GAMMA, N_OPTIONS, RULE, BoosterArrays, learn_chunk, make_booster
-from .forest import Forest
+from .chain import Chain
 
 
-class Booster(Forest):
-    """Base of the boosters: a `Forest` whose members come to a row one after the other."""
+class Booster(Chain):
+    """Base of the boosters: members come to a row one after the other."""
 
     _own_type = BoosterArrays
     _pack = staticmethod(make_booster)
@@ -22,10 +22,8 @@ class Booster(Forest):
     _rule: ClassVar[int]
 
     gamma: float = 0.0
-    seed: int = 0
-    threads: int = 1  # each member waits for the one before
 
-    def _forest_options(self) -> np.ndarray:
+    def _chain_options(self) -> np.ndarray:
         options = np.zeros(N_OPTIONS)
         options[RULE], options[GAMMA] = self._rule, self.gamma
         return options

@@ -142,7 +142,7 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
             continue
         if row != current:
             leaf, slot = find_leaf(m, X, row)
-            tame = load_values(m, X, row, leaf)
+            tame = load_values(tree, m, X, row, leaf)
             current, bayes = row, UNDECIDED
         by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
         if by_bayes and bayes == UNDECIDED:
@@ -192,7 +192,7 @@ def winner_after(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int) -> in
     """The class that a tree gives a row that it has just learned at ``leaf``; -1 where it had no leaf for it."""
     if leaf < 0 or m.nodes[leaf].kind >= NUMERIC:
         leaf, _ = find_leaf(m, X, row)
-    return leaf_winner(tree, m, X, row, leaf, load_values(m, X, row, leaf))
+    return leaf_winner(tree, m, X, row, leaf, load_values(tree, m, X, row, leaf))
 
 
 @inlined

@@ -12,7 +12,7 @@ from streamlearn.parameters import check_choice, check_range
 from streamlearn.schema import Schema, Shape
 
 from ..drift.adwin_kernels import adwin_is_sound, adwin_size
-from .forest import Forest
+from .chain import Chain
 from .leveraging_kernels import (
     ADWIN_DELTA,
     METHOD,
@@ -27,7 +27,7 @@ from .leveraging_kernels import (
 )
 
 
-class LeveragingBaggingClassifier(Forest):
+class LeveragingBaggingClassifier(Chain):
     """Online bagging with more weight and more randomness, in which the worst tree starts anew when errors rise.
 
     A member learns a row with a weight from the Poisson distribution with mean ``w``. Each member has an ADWIN window
@@ -84,7 +84,6 @@ class LeveragingBaggingClassifier(Forest):
     _own_type = LeveragingArrays
     _pack = staticmethod(make_leveraging)
     _advance = _learn_chunk = staticmethod(learn_chunk)
-    threads = 1  # members meet whenever one of their windows may be cut
 
     def __init__(
         self,
@@ -140,7 +139,7 @@ class LeveragingBaggingClassifier(Forest):
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
-    def _forest_options(self) -> np.ndarray:
+    def _chain_options(self) -> np.ndarray:
         options = np.zeros(N_OPTIONS)
         options[METHOD], options[W] = METHODS.index(self.bagging_method), self.w
         options[ADWIN_DELTA] = self.adwin_delta
