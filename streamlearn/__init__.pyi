@@ -25,6 +25,7 @@ from .algorithms.ensembles import LeveragingBaggingClassifier as LeveragingBaggi
 from .algorithms.ensembles import OnlineSmoothBoostClassifier as OnlineSmoothBoostClassifier
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
 from .algorithms.ensembles import OzaBoostClassifier as OzaBoostClassifier
+from .algorithms.ensembles import StreamingRandomPatchesClassifier as StreamingRandomPatchesClassifier
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression
 from .algorithms.linear import PAClassifier as PAClassifier

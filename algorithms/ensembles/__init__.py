@@ -5,6 +5,7 @@ from .leveraging_bagging import LeveragingBaggingClassifier
 from .online_smooth_boost import OnlineSmoothBoostClassifier
 from .oza_bag import OzaBagClassifier
 from .oza_boost import OzaBoostClassifier
+from .streaming_random_patches import StreamingRandomPatchesClassifier
 
 __all__ = [
     "AdaptiveRandomForestClassifier",
@@ -12,4 +13,5 @@ __all__ = [
     "OnlineSmoothBoostClassifier",
     "OzaBagClassifier",
     "OzaBoostClassifier",
+    "StreamingRandomPatchesClassifier",
 ]

@@ -173,7 +173,7 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
             carried[at, MARGIN] = margin
             carried[at, SHARE] = 1.0 if margin <= 0.0 else math.pow(1.0 - gamma, margin / 2.0)
         if 0.0 < share * w < np.inf:
-            leaf = learn_row(tree, m, rng, X, row, leaf, slot, tame, bayes, y, share * w)
+            leaf = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, share * w)
             current, bayes = -1, UNDECIDED
         if oza:
             winner = bayes

@@ -5,9 +5,10 @@ its own generator, and the members' votes are stored and then summed in their or
 are cut into batches or chunks, nor on the number of threads. The vote of a member on a row is taken before that member
 learns that row, so test-then-train is exact.
 
-A subclass gives a kernel ``learn_chunk(struct, work, start, stop, low, high) -> waiting``: it takes members ``low …
-high-1`` through the operations from their places on, writes the votes, and returns how many members stopped because
-their trees lack room.
+A subclass gives its parameters to `forest_kernels.learn_chunk` by `_forest_options`; where that is not enough, it gives
+a kernel of its own: ``learn_chunk(struct, work, start, stop, low, high) -> waiting`` takes members ``low … high-1``
+through the operations from their places on, writes the votes, and returns how many members stopped because their trees
+lack room.
 """
 
 from __future__ import annotations
@@ -15,17 +16,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from streamlearn.array_learner import Layout, capacity
 from streamlearn.errors import StateError
+from streamlearn.parameters import check_range
 from streamlearn.schema import Shape
 
 from ..drift.adwin_kernels import adwin_is_sound
 from .ensemble import TreeEnsemble, check_generators, generators
-from .forest_arrays import ACTIVE, BACKGROUND, N_NUMBERS, WINDOW_SIZE, ForestArrays, combine_votes, make_forest
+from .forest_arrays import (
+    ACTIVE,
+    BACKGROUND,
+    DRIFT_DELTA,
+    N_NUMBERS,
+    N_OPTIONS,
+    WARNING_DELTA,
+    WINDOW_SIZE,
+    ForestArrays,
+    combine_votes,
+    make_forest,
+)
+from .forest_kernels import learn_chunk
 
 MOST_VOTES = 2**20
 """Numbers in the room for votes, about: 8 MiB."""
@@ -36,29 +50,36 @@ class Forest(TreeEnsemble):
 
     _own_type = ForestArrays
     _pack = staticmethod(make_forest)
-    _learn_chunk: ClassVar[Callable[..., int]]
-    _adapts: ClassVar[bool] = False
-    """Whether members watch their errors, and have background trees: tree ``n_models + i`` is member ``i``'s second."""
+    _advance = _learn_chunk = staticmethod(learn_chunk)
 
     seed: int
     threads: int
 
-    def _forest_options(self) -> np.ndarray:
-        """The algorithm's parameters as its kernel takes them, float64."""
-        return np.empty(0)
+    def _forest_options(self) -> dict[int, float]:
+        """The algorithm's parameters, by their places in ``options``; the others are 0."""
+        return {}
+
+    @property
+    def _adapts(self) -> bool:
+        """Whether members watch their errors."""
+        return DRIFT_DELTA in self._forest_options()
+
+    @property
+    def _has_background(self) -> bool:
+        """Whether members grow trees in the background: tree ``n_models + i`` is member ``i``'s second one."""
+        return self._adapts and WARNING_DELTA in self._forest_options()
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _own_layout(self, shape: Shape) -> Layout:
-        n_watched = self.n_models if self._adapts else 0
         return {
             "numbers": (np.int64, (N_NUMBERS,)),
-            "options": (np.float64, self._forest_options().shape),
+            "options": (np.float64, (N_OPTIONS,)),
             "rng": (np.uint64, (self.n_models, 4)),
-            "slots": (np.int64, (n_watched, 2)),
-            "windows": (np.float64, (n_watched, 2, WINDOW_SIZE)),
-            "alarms": (np.int64, (n_watched, 2)),
-            "hits": (np.float64, (n_watched, 2)),
+            "slots": (np.int64, (self.n_models, 2)),
+            "windows": (np.float64, (self.n_models if self._adapts else 0, 2, WINDOW_SIZE)),
+            "alarms": (np.int64, (self.n_models, 2)),
+            "hits": (np.float64, (self.n_models, 2)),
         }
 
     def _room_layout(self, shape: Shape) -> Layout:
@@ -72,30 +93,44 @@ class Forest(TreeEnsemble):
 
     def _allocate_own(self, shape: Shape) -> dict[str, np.ndarray]:
         own = super()._allocate_own(shape)
-        own["options"][:] = self._forest_options()
+        self._set_options(own["options"])
         own["rng"][:] = generators(self.seed, self.n_models)
-        own["slots"][:, ACTIVE] = np.arange(len(own["slots"]))
+        own["slots"][:, ACTIVE] = np.arange(self.n_models)
         own["slots"][:, BACKGROUND] = -1
         return own
 
+    def _set_options(self, options: np.ndarray) -> None:
+        options[:] = 0.0
+        for place, value in self._forest_options().items():
+            options[place] = value
+
     def _check_own(self, own: ForestArrays) -> None:
         check_generators(own.rng)
-        own.options[:] = self._forest_options()  # a file's parameters count, not what its arrays say of them
+        self._set_options(own.options)  # a file's parameters count, not what its arrays say of them
         active, background = own.slots.T
-        first = np.arange(len(active))
-        other = 2 * first + self.n_models - active
-        own_tree = (active == first) | (active == first + self.n_models)
-        if not (own_tree & ((background == -1) | (background == other))).all():
+        first = np.arange(self.n_models)
+        second = first + self.n_models if self._has_background else first
+        mine = (active == first) | (active == second)
+        if not (mine & ((background == -1) | ((background == first + second - active) & (first < second)))).all():
             raise StateError("array 'slots': a member has a tree that is not its own")
-        if self._adapts and not adwin_is_sound(own.windows.reshape(-1, WINDOW_SIZE)):
+        if not adwin_is_sound(own.windows.reshape(-1, WINDOW_SIZE)):
             raise StateError("array 'windows': a window's buckets disagree with its width")
 
     @property
     def _n_trees(self) -> int:
-        return 2 * self.n_models if self._adapts else self.n_models
+        return 2 * self.n_models if self._has_background else self.n_models
 
     def _tree_of(self, own: ForestArrays, member: int) -> int:
-        return int(own.slots[member, ACTIVE]) if self._adapts else member
+        return int(own.slots[member, ACTIVE])
+
+    def _alarms(self, kind: int, tree_id: int | None) -> int:
+        """`DRIFT` or `WARNING` alarms so far: of a member, or of all."""
+        if tree_id is not None:
+            check_range("tree_id", tree_id, 0, self.n_models - 1, kind=int)
+        if self._arrays is None:
+            return 0
+        alarms = self._arrays.own.alarms[:, kind]
+        return int(alarms.sum() if tree_id is None else alarms[tree_id])
 
     # -- the core -----------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@ DRIFT, WARNING = range(2)
 CORRECT, TOTAL = range(2)
 """Places in ``hits``."""
 
+MEAN, WEIGHTED, DRIFT_DELTA, WARNING_DELTA, SAME_WEIGHT = range(5)
+"""Places in ``options``."""
+N_OPTIONS = 5
+
 WINDOW_SIZE = adwin_size(rows=24)
 """Numbers in an ADWIN window of up to 84 million errors."""
 
@@ -28,20 +32,19 @@ WINDOW_SIZE = adwin_size(rows=24)
 class ForestArrays(NamedTuple):
     """What a forest knows beside its trees. ``M`` members, ``T`` trees, ``S`` operations a chunk, ``C`` classes.
 
-    Arrays that an algorithm does not use are empty.
-
     Attributes
     ----------
     numbers : int64 [1]
         Rows learned.
-    options : float64 [K]
-        The algorithm's parameters.
+    options : float64 [5]
+        Mean of the Poisson numbers, 0 for always 1; whether votes are weighted; confidences of the windows, 0 for none; whether a
+        background tree learns with the same Poisson weight as the tree that predicts.
     rng : uint64 [M, 4]
         Each member's generator.
     slots : int64 [M, 2]
         The trees that a member predicts by and that it grows in the background; -1 for none.
     windows : float64 [M, 2, adwin_size]
-        ADWIN windows of a member's errors, for drifts and for warnings.
+        ADWIN windows of a member's errors, for drifts and for warnings; none if nobody watches.
     alarms : int64 [M, 2]
         Drifts and warnings so far.
     hits : float64 [M, 2]

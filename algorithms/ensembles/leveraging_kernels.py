@@ -182,7 +182,7 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
         winner = bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length))
         k = times(method, mean, rng, window, winner != y)
         if k > 0 and k * w < np.inf:
-            leaf = learn_row(tree, m, rng, X, row, leaf, slot, tame, bayes, y, k * w)
+            leaf = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, k * w)
             current, bayes = -1, UNDECIDED
             winner = winner_after(tree, m, X, row, leaf)
         if adwin_rise(window, 1.0 if winner != y else 0.0, delta):

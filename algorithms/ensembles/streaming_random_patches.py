@@ -175,7 +175,9 @@ class StreamingRandomPatchesClassifier(Forest):
         ensemble = super()._allocate(shape)
         n = len(shape.cardinality)
         if self.training_method != "resampling" and n > 0:
-            draw_subspaces(self.seed, self._tree_options(shape)[SUBSPACE], [t.drawn for t in ensemble.trees[: self.n_models]])
+            draw_subspaces(
+                self.seed, self._tree_options(shape)[SUBSPACE], [t.drawn for t in ensemble.trees[: self.n_models]]
+            )
         return ensemble
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
@@ -197,13 +199,13 @@ class StreamingRandomPatchesClassifier(Forest):
 
     # -- drifts -------------------------------------------------------------------------------------------------------
 
-    def n_drifts_detected(self, member: int | None = None) -> int:
+    def n_drifts_detected(self, tree_id: int | None = None) -> int:
         """Drifts so far: of a member, or of all."""
-        return self._alarms(DRIFT, member)
+        return self._alarms(DRIFT, tree_id)
 
-    def n_warnings_detected(self, member: int | None = None) -> int:
+    def n_warnings_detected(self, tree_id: int | None = None) -> int:
         """Warnings so far: of a member, or of all."""
-        return self._alarms(WARNING, member)
+        return self._alarms(WARNING, tree_id)
 
 
 def draw_subspaces(seed: int, size: int, drawn: list[np.ndarray]) -> None:

@@ -5,9 +5,9 @@ for each row,
 
     leaf, slot = find_leaf(m, X, row)                            # where it ends
     tame = load_values(tree, m, X, row, leaf)                    # its values, as the leaf's observers want them
-    winner = leaf_winner(tree, m, X, row, leaf, tame)            # the class that the tree gives it
+    bayes, form = bayes_of(tree, m, X, row, leaf, tame)          # what naive Bayes gives it, if `prefers_bayes`
     if shortage(m, leaf, slot) == ENOUGH:                        # else Python extends the tree first
-        learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
+        learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, w)
 
 and `write_shares` writes the leaf's votes as a distribution. Ensembles that ask one member after the other about each
 row do it through an address: `vote_at`, `learn_at`, `clear_at` and `shortage_at` do all of this for one row.
@@ -186,14 +186,6 @@ def bayes_of(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int, tame: boo
 
 
 @inlined
-def leaf_winner(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int, tame: bool) -> int:
-    """The class that a tree gives a row; 0 if it knows none."""
-    if prefers_bayes(m.nodes, leaf, m.counts, m.options):
-        return bayes_of(tree, m, X, row, leaf, tame)[0]
-    return max(0, majority(m.counts, leaf, m.nodes[leaf].length))
-
-
-@inlined
 def write_shares(m: Member, leaf: int, by_bayes: bool, form: int, scale: float, shares: np.ndarray) -> bool:
     """Write the votes of a leaf, scaled to sum to ``scale``, all zero if none is positive; whether one is.
 
@@ -238,7 +230,6 @@ def learn_row(
     row: int,
     leaf: int,
     slot: int,
-    tame: bool,
     bayes: int,
     y: int,
     w: float,
@@ -250,7 +241,7 @@ def learn_row(
     rng : uint64 [4]
         The member's generator, for leaves that draw their fields.
     bayes
-        The class that naive Bayes gave the row at this leaf, or `UNDECIDED` if nobody asked yet.
+        The class that naive Bayes gives the row at this leaf; only an active leaf that chooses by it needs to know it.
     y, w
         A class with room in the arrays; a positive, finite weight.
 
@@ -267,18 +258,15 @@ def learn_row(
             numbers[GROWING] = 0
             return -1
         m.children[slot] = new_leaf(tree, leaf, 0)
-        leaf = m.children[slot]
-        bayes = UNDECIDED
+        leaf, bayes = m.children[slot], 0
     new_block = nodes[leaf].kind == LEAF and nodes[leaf].block < 0
     if new_block and numbers[N_BLOCKS] - numbers[N_FREE] >= options[MAX_BLOCKS]:
         nodes[leaf].kind, new_block = INACTIVE, False
         numbers[N_INACTIVE] += 1
         numbers[GROWING] = 0
     active = nodes[leaf].kind == LEAF
-    if not (active and options[LEAF_MODE] == ADAPTIVE):
+    if not active or options[LEAF_MODE] != ADAPTIVE:
         bayes = UNDECIDED
-    elif bayes == UNDECIDED:
-        bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
     if active and (w != math.floor(w) or w > LARGEST_WHOLE):
         numbers[INTEGRAL] = 0
     numeric_fields, nominal_fields = m.numeric_fields, m.nominal_fields
@@ -345,6 +333,7 @@ def clear_tree(tree: Any) -> None:
     nodes[0].block = nodes[0].parent = -1
     numbers[:] = 0
     numbers[N_NODES] = numbers[GROWING] = numbers[INTEGRAL] = 1
+    tree.drawn[:] = 0
 
 
 # -- one row of one tree, by address -----------------------------------------------------------------------------------
@@ -386,7 +375,10 @@ def learn_at(address: int, rng: np.ndarray, X: np.ndarray, row: int, y: int, w: 
     m = open_member(tree, space)
     leaf, slot = find_leaf(m, X, row)
     tame = load_values(tree, m, X, row, leaf)
-    learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
+    bayes = UNDECIDED
+    if m.nodes[leaf].kind == LEAF and m.options[LEAF_MODE] == ADAPTIVE:
+        bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
+    learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, w)
 
 
 @kernel

@@ -458,10 +458,8 @@ class NaivePatches(NaiveRenewing):
         super().__post_init__()
         self.keeps_background = self.java  # a slip of MOA: what was promoted goes on learning in the background as well
         self.fields: list[list[int]] = []
-        n = len(self.nominal)
-        if self.training_method == "resampling" or not 0 < self.m < n:
-            self.training_method = "resampling"
-            self.fields = [list(range(n))] * self.n_models
+        if self.training_method == "resampling":
+            self.fields = [list(range(len(self.nominal)))] * self.n_models
         else:
             self.fields = self.first_fields()
         self.members = [self.tree_over(self.fields[i]) for i in range(self.n_models)]
