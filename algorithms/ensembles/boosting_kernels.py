@@ -21,14 +21,12 @@ import numpy as np
 from streamlearn.compiled import borrowed, inlined, kernel, struct
 from streamlearn.random import normal, poisson
 
-from ..trees.arrays import ENOUGH, NUMERIC
+from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC
 from ..trees.kernels import NO_SLOT, PRODUCTS, majority, prefers_bayes
 from ..trees.member_kernels import (
-    Member,
     Space,
     bayes_of,
     find_leaf,
-    leaf_winner,
     learn_row,
     load_values,
     new_space,
@@ -125,74 +123,86 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
     tree = tree_at(address)
     m = open_member(tree, space)
     rng, votes, carried, tally = borrowed(s.rng[i]), borrowed(s.votes[i]), borrowed(s.carried), borrowed(s.tallies[i])
-    X, targets, weights, schedule = (
-        borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
-    )  # fmt: skip
-    oza, gamma, C = s.options[RULE] == OZA, s.options[GAMMA], m.counts.shape[1]
-    seen = s.seen[0]
+    X, targets, weights, schedule = borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
+    oza, gamma = s.options[RULE] == OZA, s.options[GAMMA]
+    C, adaptive = m.counts.shape[1], m.options[LEAF_MODE] == ADAPTIVE
 
     # What is known of the current row, so that learning it can use what predicting it found out.
     current, leaf, slot, tame = -1, 0, NO_SLOT, False
     bayes, form = UNDECIDED, PRODUCTS
     for step in range(max(start, s.places[i]), stop):
         operation, at = schedule[step], step - start
-        row = operation if operation >= 0 else ~operation
+        learning = operation < 0
+        row = ~operation if learning else operation
         y, w = targets[row], weights[row]
-        if operation < 0 and (y < 0 or y >= C or not 0.0 < w < np.inf):
+        if learning and (y < 0 or y >= C or not 0.0 < w < np.inf):
             continue
         if row != current:
             leaf, slot = find_leaf(m, X, row)
             tame = load_values(tree, m, X, row, leaf)
             current, bayes = row, UNDECIDED
-        by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
-        if by_bayes and bayes == UNDECIDED:
-            bayes, form = bayes_of(tree, m, X, row, leaf, tame)
-
-        if operation >= 0:
-            scale = say_of(tally, i, carried[at]) if oza else 1.0
-            if scale > 0.0:
-                write_shares(m, leaf, by_bayes, form, scale, votes[at])
-            else:
-                votes[at] = 0.0
-            continue
-
-        if shortage(m, leaf, slot) != ENOUGH:
+        if learning and shortage(m, leaf, slot) != ENOUGH:
             return step
-        if oza:
+
+        learned = False
+        while True:  # once, or before and after learning
+            by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
+            asked = by_bayes or (learning and not learned and adaptive and m.nodes[leaf].kind == LEAF)
+            if asked and bayes == UNDECIDED:
+                bayes, form = bayes_of(tree, m, X, row, leaf, tame)
+            if not learning:
+                scale = say_of(tally, i, carried[at]) if oza else 1.0
+                if scale > 0.0:
+                    write_shares(m, leaf, by_bayes, form, scale, votes[at])
+                else:
+                    votes[at] = 0.0
+                break
+            right = y == (bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length)))
+            if learned:
+                break
             if i == 0:
-                seen += w
-                s.seen[0] = seen
-                carried[at, MEAN], carried[at, SEEN] = 1.0, seen
-            share = float(times(rng, carried[at, MEAN]))
-        else:
-            if i == 0:
-                carried[at, MARGIN], carried[at, SHARE] = 0.0, 1.0
-            share = carried[at, SHARE]
-            winner = bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length))
-            margin = carried[at, MARGIN] + ((1.0 if winner == y else -1.0) - gamma / (2.0 + gamma))
-            carried[at, MARGIN] = margin
-            carried[at, SHARE] = 1.0 if margin <= 0.0 else math.pow(1.0 - gamma, margin / 2.0)
-        if 0.0 < share * w < np.inf:
-            leaf = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, share * w)
-            current, bayes = -1, UNDECIDED
-        if oza:
-            winner = bayes
-            if winner == UNDECIDED or not by_bayes:
-                winner = winner_after(tree, m, X, row, leaf)
-            side = RIGHT if winner == y else WRONG
-            mean = carried[at, MEAN]
-            tally[side] += mean * w
-            mean *= carried[at, SEEN] / (2.0 * tally[side])
-            carried[at, MEAN] = mean if mean < LARGEST_MEAN else LARGEST_MEAN
+                begin_row(s, carried[at], oza, w)
+            share = float(times(rng, carried[at, MEAN])) if oza else share_of(carried[at], right, gamma)
+            if not 0.0 < share * w < np.inf:
+                break
+            learner = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, share * w)
+            current, bayes, learned = -1, UNDECIDED, True
+            if not oza:
+                break
+            if learner != leaf or m.nodes[leaf].kind >= NUMERIC:
+                leaf, slot = find_leaf(m, X, row)
+        if learning and oza:
+            weigh(tally, carried[at], right, w)
     return stop
 
 
 @inlined
-def winner_after(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int) -> int:
-    """The class that a tree gives a row that it has just learned at ``leaf``; -1 where it had no leaf for it."""
-    if leaf < 0 or m.nodes[leaf].kind >= NUMERIC:
-        leaf, _ = find_leaf(m, X, row)
-    return leaf_winner(tree, m, X, row, leaf, load_values(tree, m, X, row, leaf))
+def begin_row(s: Any, carried: np.ndarray, oza: bool, w: float) -> None:
+    """What the first member finds of a row that is to be learned."""
+    if oza:
+        s.seen[0] += w
+        carried[MEAN], carried[SEEN] = 1.0, s.seen[0]
+    else:
+        carried[MARGIN], carried[SHARE] = 0.0, 1.0
+
+
+@inlined
+def share_of(carried: np.ndarray, right: bool, gamma: float) -> float:
+    """How much of a row a member learns that had it right or not before; leaves the next one's share."""
+    share = carried[SHARE]
+    margin = carried[MARGIN] + ((1.0 if right else -1.0) - gamma / (2.0 + gamma))
+    carried[MARGIN] = margin
+    carried[SHARE] = 1.0 if margin <= 0.0 else math.pow(1.0 - gamma, margin / 2.0)
+    return share
+
+
+@inlined
+def weigh(tally: np.ndarray, carried: np.ndarray, right: bool, w: float) -> None:
+    """Add up what a member has right or wrong of a row, after learning it; leaves the next one's mean."""
+    side = RIGHT if right else WRONG
+    tally[side] += carried[MEAN] * w
+    mean = carried[MEAN] * (carried[SEEN] / (2.0 * tally[side]))
+    carried[MEAN] = mean if mean < LARGEST_MEAN else LARGEST_MEAN
 
 
 @inlined

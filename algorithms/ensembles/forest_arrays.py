@@ -37,8 +37,8 @@ class ForestArrays(NamedTuple):
     numbers : int64 [1]
         Rows learned.
     options : float64 [5]
-        Mean of the Poisson numbers, 0 for always 1; whether votes are weighted; confidences of the windows, 0 for none; whether a
-        background tree learns with the same Poisson weight as the tree that predicts.
+        Mean of the Poisson numbers, 0 for always 1; whether votes are weighted; confidences of the windows, 0 for
+        none; whether a background tree learns with the same Poisson weight as the tree that predicts.
     rng : uint64 [M, 4]
         Each member's generator.
     slots : int64 [M, 2]

@@ -5,7 +5,7 @@ the adaptive random forest (Gomes, Bifet, Read, Barddal, Enembreck, Pfahringer, 
 forests for evolving data stream classification*, 2017), in the order of MOA's ``AdaptiveRandomForest``:
 
 1. the member takes note whether its tree predicts the row, for the weight of its vote;
-2. it draws k from the Poisson distribution (or, as an option, k is 1); if k is 0 it skips the row, its windows included;
+2. it draws k from the Poisson distribution (as an option, k is 1); if k is 0 it skips the row, its windows included;
 3. its tree learns the row with k times its weight;
 4. its background tree, if it has one, learns it with its weight (or, as an option, with the same weight);
 5. its windows are given the error of its tree *after* that has learned the row;

@@ -17,7 +17,7 @@ from streamlearn.compiled import borrowed, inlined, kernel, struct
 from streamlearn.random import below, poisson, uniform
 
 from ..drift.adwin_kernels import CLOCK, TICK, adwin_estimate, adwin_rise
-from ..trees.arrays import ENOUGH
+from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC
 from ..trees.kernels import NO_SLOT, PRODUCTS, majority, prefers_bayes
 from ..trees.member_kernels import (
     Space,
@@ -33,7 +33,6 @@ from ..trees.member_kernels import (
 )
 from ..trees.one_row import tree_at
 from ..trees.votes import UNDECIDED
-from .boosting_kernels import winner_after
 
 N_LEARNED, N_CHANGES = range(2)
 """Places in ``numbers``."""
@@ -151,41 +150,47 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
     tree = tree_at(address)
     m = open_member(tree, space)
     rng, votes, window = borrowed(s.rng[i]), borrowed(s.votes[i]), borrowed(s.windows[i])
-    X, targets, weights, schedule = (
-        borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
-    )  # fmt: skip
+    X, targets, weights, schedule = borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
     method, mean, delta = s.options[METHOD], s.options[W], s.options[ADWIN_DELTA]
-    C = m.counts.shape[1]
+    C, adaptive = m.counts.shape[1], m.options[LEAF_MODE] == ADAPTIVE
 
     # What is known of the current row, so that learning it can use what predicting it found out.
     current, leaf, slot, tame = -1, 0, NO_SLOT, False
     bayes, form = UNDECIDED, PRODUCTS
     for step in range(max(start, s.places[i]), stop):
         operation = schedule[step]
-        row = operation if operation >= 0 else ~operation
+        learning = operation < 0
+        row = ~operation if learning else operation
         y, w = targets[row], weights[row]
-        if operation < 0 and (y < 0 or y >= C or not 0.0 < w < np.inf):
+        if learning and (y < 0 or y >= C or not 0.0 < w < np.inf):
             continue
         if row != current:
             leaf, slot = find_leaf(m, X, row)
             tame = load_values(tree, m, X, row, leaf)
             current, bayes = row, UNDECIDED
-        by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
-        if by_bayes and bayes == UNDECIDED:
-            bayes, form = bayes_of(tree, m, X, row, leaf, tame)
-        if operation >= 0:
-            write_shares(m, leaf, by_bayes, form, 1.0, votes[step - start])
-            continue
-
-        if shortage(m, leaf, slot) != ENOUGH:
+        if learning and shortage(m, leaf, slot) != ENOUGH:
             return step
-        winner = bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length))
-        k = times(method, mean, rng, window, winner != y)
-        if k > 0 and k * w < np.inf:
-            leaf = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, k * w)
-            current, bayes = -1, UNDECIDED
-            winner = winner_after(tree, m, X, row, leaf)
-        if adwin_rise(window, 1.0 if winner != y else 0.0, delta):
+
+        learned, wrong = False, False
+        while True:  # once, or before and after learning
+            by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
+            asked = by_bayes or (learning and not learned and adaptive and m.nodes[leaf].kind == LEAF)
+            if asked and bayes == UNDECIDED:
+                bayes, form = bayes_of(tree, m, X, row, leaf, tame)
+            if not learning:
+                write_shares(m, leaf, by_bayes, form, 1.0, votes[step - start])
+                break
+            wrong = y != (bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length)))
+            if learned:
+                break
+            k = times(method, mean, rng, window, wrong)
+            if k == 0 or not k * w < np.inf:
+                break
+            learner = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, k * w)
+            current, bayes, learned = -1, UNDECIDED, True
+            if learner != leaf or m.nodes[leaf].kind >= NUMERIC:
+                leaf, slot = find_leaf(m, X, row)
+        if learning and adwin_rise(window, 1.0 if wrong else 0.0, delta):
             s.border[RISEN] = 1
     return stop
 

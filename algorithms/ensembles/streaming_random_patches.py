@@ -28,11 +28,11 @@ FEW = 20
 class StreamingRandomPatchesClassifier(Forest):
     """Hoeffding trees that each learn random rows and random fields of the stream, and are replaced when they drift.
 
-    A member knows a random subset of the fields and learns a row with a weight from the Poisson distribution: a patch of
-    the stream. ADWIN windows of its errors warn when they rise, so that a tree with a new subset begins to grow in the
-    background, and replace the member by it, or begin it anew with another subset, when the drift is certain. Votes are
-    weighted by accuracy. What MOA's ``StreamingRandomPatches`` does, with its defaults but 10 trees, River's number; the
-    names are those of River's ``SRPClassifier``.
+    A member knows a random subset of the fields and learns a row with a weight from the Poisson distribution: a patch
+    of the stream. An ADWIN window of its errors warns when they rise: a tree with a new subset then begins to grow in
+    the background, and takes the place of the old one when a second window is certain of a drift. Votes are weighted
+    by accuracy. What MOA's ``StreamingRandomPatches`` does, with its defaults but 10 trees, River's number; the names
+    are those of River's ``SRPClassifier``.
 
     Parameters
     ----------
@@ -175,9 +175,8 @@ class StreamingRandomPatchesClassifier(Forest):
         ensemble = super()._allocate(shape)
         n = len(shape.cardinality)
         if self.training_method != "resampling" and n > 0:
-            draw_subspaces(
-                self.seed, self._tree_options(shape)[SUBSPACE], [t.drawn for t in ensemble.trees[: self.n_models]]
-            )
+            size = int(self._tree_options(shape)[SUBSPACE])
+            draw_subspaces(self.seed, size, [tree.drawn for tree in ensemble.trees[: self.n_models]])
         return ensemble
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
@@ -216,9 +215,9 @@ def draw_subspaces(seed: int, size: int, drawn: list[np.ndarray]) -> None:
         for marks in drawn:
             draw_fields(rng, size, marks)
         return
-    subsets = list(itertools.combinations(range(n), int(size)))
+    subsets = list(itertools.combinations(range(n), size))
     subsets *= -(-len(drawn) // len(subsets))  # if there are too few, some members share one
-    del subsets[max(len(drawn), math.comb(n, int(size))) :]
+    del subsets[max(len(drawn), math.comb(n, size)) :]
     for marks in drawn:
         marks[list(subsets.pop(below(rng, len(subsets))))] = 1
 

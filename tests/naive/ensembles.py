@@ -302,6 +302,9 @@ class NaiveOnlineSmoothBoost(NaiveEnsemble):
 class Unobserved:
     """Stands for the observer of an attribute that a leaf does not look at."""
 
+    def __init__(self) -> None:
+        self.of_class: dict[int, Any] = {}
+
     def says_nothing_about(self, x: float) -> bool:
         return True
 
