@@ -73,7 +73,7 @@ def test_one_row_of_one_tree_by_address() -> None:
 
     arrays = empty._arrays
     C = arrays.counts.shape[1]
-    space = Space(np.empty(2), np.empty(2, np.int64), np.empty(C), np.empty(C))
+    space = Space(np.empty(2), np.empty(2, np.int64), np.empty(C), np.empty(C), np.empty(0, np.int32), 0)
     rng, shares = generator(0), np.empty(C)
     for _ in range(2):
         tree = make_tree(arrays)

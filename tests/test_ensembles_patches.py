@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from mixed import benchmark_stream, prequential_accuracy
 from naive import ensembles as naive
+from streamlearn.algorithms.ensembles.adaptive_random_forest import number_of_features
 from streamlearn.algorithms.ensembles.streaming_random_patches import draw_subspaces, number_of_fields
 from streamlearn.algorithms.trees.arrays import N_BLOCKS, SUBSPACE, HoeffdingTreeArrays
 from test_ensembles_boosting import drifting
@@ -88,7 +90,7 @@ def test_patches_agree_with_the_oracle(options: dict[str, Any]) -> None:
         [bool(flag) for flag in batch.schema.shape.nominal],
         n_models=4,
         tree=tree_options(EAGER),
-        m=number_of_fields(model.subspace_size, 4),
+        m=partial(number_of_fields, model.subspace_size),
         lambda_value=model.lam,
         **JUMPY,
         **{name: options[name] for name in same},
@@ -108,7 +110,7 @@ def test_the_forest_agrees_with_the_oracle(options: dict[str, Any]) -> None:
         [bool(flag) for flag in batch.schema.shape.nominal],
         n_models=4,
         tree=tree_options(EAGER),
-        m=options.get("max_features", 2),
+        m=partial(number_of_features, model.max_features),
         lambda_value=model.lambda_value,
         seed=model.seed,
         **JUMPY,
@@ -121,7 +123,7 @@ def test_the_forest_agrees_with_the_oracle(options: dict[str, Any]) -> None:
 def test_real_streams_agree_with_the_oracles(stream: str) -> None:
     batch = benchmark_stream(stream)
     nominal = [bool(flag) for flag in batch.schema.shape.nominal]
-    m = number_of_fields(0.6, len(nominal))
+    m = round(0.6 * len(nominal))
     compare(sl.StreamingRandomPatchesClassifier(n_models=3), naive.NaivePatches(nominal, n_models=3, m=m), batch)
     compare(sl.AdaptiveRandomForestClassifier(n_models=3), naive.NaiveForest(nominal, n_models=3, m=m), batch)
 
@@ -138,7 +140,7 @@ def test_threads_change_nothing() -> None:
 
 
 def test_how_many_fields_a_member_knows() -> None:
-    """As MOA has it: never one of several, and all where it would be none."""
+    """As MOA has it: never one of several."""
     assert [number_of_fields(0.6, n) for n in (1, 2, 3, 4, 8, 54)] == [1, 2, 2, 2, 5, 32]
     assert [number_of_fields("sqrt", n) for n in (2, 9, 54)] == [2, 4, 8]
     assert [number_of_fields("rmsqrt", n) for n in (2, 9, 54)] == [2, 5, 46]

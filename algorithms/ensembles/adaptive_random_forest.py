@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from streamlearn.errors import OptionError
 from streamlearn.parameters import check_flag, check_range
-from streamlearn.schema import Schema, Shape
+from streamlearn.schema import Schema
 
-from ..trees.arrays import SUBSPACE
 from .forest import Forest
 from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, WARNING, WARNING_DELTA, WEIGHTED
 
@@ -148,10 +145,8 @@ class AdaptiveRandomForestClassifier(Forest):
             options[WARNING_DELTA] = self.warning_delta
         return options
 
-    def _tree_options(self, shape: Shape) -> np.ndarray:
-        options = self._options()
-        options[SUBSPACE] = number_of_features(self.max_features, len(shape.cardinality))
-        return options
+    def _n_draws(self, n: int) -> int:
+        return number_of_features(self.max_features, n)
 
     def n_drifts_detected(self, tree_id: int | None = None) -> int:
         """Drifts so far: of a tree, or of all."""

@@ -18,7 +18,7 @@ class Booster(Chain):
 
     _own_type = BoosterArrays
     _pack = staticmethod(make_booster)
-    _advance = _learn_chunk = staticmethod(learn_chunk)
+    _advance = staticmethod(learn_chunk)
     _rule: ClassVar[int]
 
     gamma: float = 0.0

@@ -105,12 +105,12 @@ def make_booster(a: BoosterArrays) -> Any:
 
 
 @kernel
-def learn_chunk(s: Any, work: Any, start: int, stop: int, low: int, high: int) -> int:
+def learn_chunk(s: Any, work: Any, start: int, stop: int) -> int:
     """Take all members through operations ``start … stop-1``; how many wait for room, or for a member before them."""
     tree = tree_at(s.addresses[0])
     space = new_space(len(tree.numeric_fields), len(tree.nominal_fields), tree.counts.shape[1])
     waiting, reached = 0, stop
-    for i in range(low, high):
+    for i in range(len(s.addresses)):
         reached = min(reached, learn_member(s.addresses[i], s, i, work, start, reached, space))
         s.places[i] = reached
         waiting += reached < stop

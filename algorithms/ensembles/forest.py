@@ -13,8 +13,9 @@ lack room.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from streamlearn.parameters import check_range
 from streamlearn.schema import Shape
 
 from ..drift.adwin_kernels import adwin_is_sound
+from ..trees.arrays import SUBSPACE
 from .ensemble import TreeEnsemble, check_generators, generators
 from .forest_arrays import (
     ACTIVE,
@@ -33,11 +35,13 @@ from .forest_arrays import (
     DRIFT_DELTA,
     N_NUMBERS,
     N_OPTIONS,
+    N_SEEN,
     WARNING_DELTA,
     WINDOW_SIZE,
     ForestArrays,
     combine_votes,
     make_forest,
+    note_fields,
 )
 from .forest_kernels import learn_chunk
 
@@ -76,6 +80,7 @@ class Forest(TreeEnsemble):
             "numbers": (np.int64, (N_NUMBERS,)),
             "options": (np.float64, (N_OPTIONS,)),
             "rng": (np.uint64, (self.n_models, 4)),
+            "seen": (np.int32, (len(shape.cardinality),)),
             "slots": (np.int64, (self.n_models, 2)),
             "windows": (np.float64, (self.n_models if self._adapts else 0, 2, WINDOW_SIZE)),
             "alarms": (np.int64, (self.n_models, 2)),
@@ -86,6 +91,7 @@ class Forest(TreeEnsemble):
         C = capacity(shape.n_classes)
         chunk = min(1024, max(16, MOST_VOTES // (self.n_models * C)))
         return {
+            "n_draws": (np.int64, (len(shape.cardinality) + 1,)),
             "addresses": (np.int64, (self._n_trees,)),
             "places": (np.int64, (self.n_models,)),
             "votes": (np.float64, (self.n_models, chunk, C)),
@@ -104,9 +110,28 @@ class Forest(TreeEnsemble):
         for place, value in self._forest_options().items():
             options[place] = value
 
+    def _n_draws(self, n: int) -> int:
+        """How many of ``n`` fields a leaf draws, or a tree for its leaves; it grows with ``n``."""
+        return 0
+
+    def _with_room(self, own: Mapping[str, np.ndarray], shape: Shape) -> Any:
+        arrays = super()._with_room(own, shape)
+        arrays.n_draws[1:] = [self._n_draws(n) for n in range(1, len(arrays.n_draws))]
+        return arrays
+
+    def _tree_options(self, shape: Shape) -> np.ndarray:
+        options = self._options()
+        options[SUBSPACE] = self._n_draws(len(shape.cardinality)) if shape.cardinality else 0
+        return options
+
     def _check_own(self, own: ForestArrays) -> None:
         check_generators(own.rng)
         self._set_options(own.options)  # a file's parameters count, not what its arrays say of them
+        n_seen, D = own.numbers[N_SEEN], len(own.seen)
+        if not 0 <= n_seen <= D or not np.array_equal(np.unique(own.seen[:n_seen]), np.sort(own.seen[:n_seen])):
+            raise StateError("array 'seen': a field is seen twice")
+        if ((own.seen < 0) | (own.seen >= max(1, D))).any():
+            raise StateError("array 'seen': a field is not there")
         active, background = own.slots.T
         first = np.arange(self.n_models)
         second = first + self.n_models if self._has_background else first
@@ -138,13 +163,13 @@ class Forest(TreeEnsemble):
         self._arrays.own.places[:] = 0
         chunk = self._arrays.own.votes.shape[1]
         threads = min(self.threads, self.n_models) if steps > 1 else 1
-        if threads == 1:
-            for start in range(0, steps, chunk):
-                self._work_off(work, start, min(start + chunk, steps), None)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            for start in range(0, steps, chunk):
-                self._work_off(work, start, min(start + chunk, steps), pool)
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            start = 0
+            while start < steps:
+                own = self._arrays.own
+                stop = note_fields(own.numbers, own.seen, work, start, min(start + chunk, steps))
+                self._work_off(work, start, stop, pool)
+                start = stop
 
     def _work_off(self, work: Any, start: int, stop: int, pool: ThreadPoolExecutor | None) -> None:
         """Take all members through a chunk of the schedule, giving them room whenever they ask."""

@@ -24,18 +24,16 @@ from streamlearn.compiled import borrowed, kernel
 from streamlearn.random import poisson
 
 from ..drift.adwin_kernels import adwin_rise
-from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC, SUBSPACE
+from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC
 from ..trees.kernels import NO_SLOT, PRODUCTS, majority, prefers_bayes
 from ..trees.member_kernels import (
     Space,
     bayes_of,
-    clear_tree,
-    draw_fields,
+    clear_at,
     find_leaf,
     learn_at,
     learn_row,
     load_values,
-    new_space,
     open_member,
     shortage,
     shortage_at,
@@ -50,6 +48,7 @@ from .forest_arrays import (
     DRIFT,
     DRIFT_DELTA,
     MEAN,
+    N_SEEN,
     SAME_WEIGHT,
     TOTAL,
     WARNING,
@@ -75,7 +74,15 @@ def learn_chunk(s: Any, work: Any, start: int, stop: int, low: int, high: int) -
         How many members wait for room.
     """
     tree = tree_at(s.addresses[0])
-    space = new_space(len(tree.numeric_fields), len(tree.nominal_fields), tree.counts.shape[1])
+    n_seen = s.numbers[N_SEEN]
+    space = Space(
+        np.empty(len(tree.numeric_fields)),
+        np.empty(len(tree.nominal_fields), np.int64),
+        np.empty(tree.counts.shape[1]),
+        np.empty(tree.counts.shape[1]),
+        s.seen[:n_seen],
+        s.n_draws[n_seen],
+    )
     waiting = 0
     for i in range(low, high):
         s.places[i] = learn_member(s, i, work, start, stop, space)
@@ -162,25 +169,14 @@ def watch(s: Any, i: int, error: float) -> bool:
         alarms[WARNING] += 1
         windows[WARNING] = 0.0
         slots[BACKGROUND] = 2 * i + len(s.slots) - slots[ACTIVE]
-        begin_tree(s.addresses[slots[BACKGROUND]], s.rng[i])
+        clear_at(s.addresses[slots[BACKGROUND]])
     if not adwin_rise(windows[DRIFT], error, options[DRIFT_DELTA]):
         return False
     alarms[DRIFT] += 1
     windows[DRIFT] = 0.0
+    clear_at(s.addresses[slots[ACTIVE]])
+    if slots[BACKGROUND] >= 0:
+        slots[ACTIVE], slots[BACKGROUND] = slots[BACKGROUND], -1
+        windows[WARNING] = 0.0
     s.hits[i] = 0.0
-    if slots[BACKGROUND] < 0:
-        begin_tree(s.addresses[slots[ACTIVE]], s.rng[i])
-        return True
-    clear_tree(tree_at(s.addresses[slots[ACTIVE]]))
-    slots[ACTIVE], slots[BACKGROUND] = slots[BACKGROUND], -1
-    windows[WARNING] = 0.0
     return True
-
-
-@kernel
-def begin_tree(address: int, rng: np.ndarray) -> None:
-    """Clear a tree; if it draws fields for all its leaves, it draws new ones."""
-    tree = tree_at(address)
-    clear_tree(tree)
-    if len(tree.drawn) > 0:
-        draw_fields(rng, int(tree.options[SUBSPACE]), tree.drawn)

@@ -83,7 +83,7 @@ class LeveragingBaggingClassifier(Chain):
 
     _own_type = LeveragingArrays
     _pack = staticmethod(make_leveraging)
-    _advance = _learn_chunk = staticmethod(learn_chunk)
+    _advance = staticmethod(learn_chunk)
 
     def __init__(
         self,

@@ -93,14 +93,14 @@ def make_leveraging(a: LeveragingArrays) -> Any:
 
 
 @kernel
-def learn_chunk(s: Any, work: Any, start: int, stop: int, low: int, high: int) -> int:
+def learn_chunk(s: Any, work: Any, start: int, stop: int) -> int:
     """Take all members through operations ``start … stop-1``, from border to border; how many wait for room."""
     tree = tree_at(s.addresses[0])
     space = new_space(len(tree.numeric_fields), len(tree.nominal_fields), tree.counts.shape[1])
     border = s.border
     while True:
         waiting = 0
-        for i in range(low, high):
+        for i in range(len(s.addresses)):
             s.places[i] = learn_member(s.addresses[i], s, i, work, start, border[BORDER], space)
             waiting += s.places[i] < border[BORDER]
         if waiting > 0:

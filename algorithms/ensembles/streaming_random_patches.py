@@ -13,11 +13,10 @@ from streamlearn.parameters import check_choice, check_flag, check_range
 from streamlearn.random import below, generator
 from streamlearn.schema import Schema, Shape
 
-from ..trees.arrays import SHARED, SUBSPACE
 from ..trees.member_kernels import draw_fields
 from .ensemble import Ensemble
 from .forest import Forest
-from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, N_LEARNED, SAME_WEIGHT, WARNING, WARNING_DELTA, WEIGHTED
+from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, N_LEARNED, N_SEEN, SAME_WEIGHT, WARNING, WARNING_DELTA, WEIGHTED
 
 METHODS = ("patches", "subspaces", "resampling")
 DETECTORS = ("off", "warning", "drift")
@@ -40,7 +39,7 @@ class StreamingRandomPatchesClassifier(Forest):
         Members.
     subspace_size : float in (0, 1], int >= 1, "sqrt" or "rmsqrt"
         Fields that a member knows: a share of all, rounded; a number; the rounded root of their number, plus 1; or all
-        others. At least 2; where that is all, members know all.
+        others. At least 2, at most all.
     training_method : "patches", "subspaces" or "resampling"
         Random rows and fields; all rows, each once, and random fields; or random rows and all fields.
     lam : float in (0, 100]
@@ -74,8 +73,9 @@ class StreamingRandomPatchesClassifier(Forest):
     Notes
     -----
     Missing and infinite values are treated as by `HoeffdingTreeClassifier`. With up to 20 fields the members' first
-    subsets differ as far as there are enough. Fields that appear while the stream goes on are drawn by trees that begin
-    after that. Deliberate differences from MOA: a background tree that took over does not go on growing in the
+    subsets differ as far as there are enough. The first subsets are drawn from the fields that are known when learning
+    begins; trees that begin later draw from those that came later too, once they had a value. So declare the schema
+    where rows are dicts with differing keys. Deliberate differences from MOA: a background tree that took over does not go on growing in the
     background as well (it would learn each row twice); a row's own weight counts.
 
     Examples
@@ -162,27 +162,34 @@ class StreamingRandomPatchesClassifier(Forest):
                 options[WARNING_DELTA] = self.warning_delta
         return options
 
-    def _tree_options(self, shape: Shape) -> np.ndarray:
-        options = self._options()
-        if self.training_method != "resampling":
-            options[SHARED] = True
-            options[SUBSPACE] = number_of_fields(self.subspace_size, len(shape.cardinality))
-        return options
+    def _n_draws(self, n: int) -> int:
+        return 0 if self.training_method == "resampling" else number_of_fields(self.subspace_size, n)
+
+    def _own_options(self) -> dict[str, Any]:
+        return {"shared": self.training_method != "resampling"}
 
     # -- subspaces ----------------------------------------------------------------------------------------------------
+
+    def _allocate_own(self, shape: Shape) -> dict[str, np.ndarray]:
+        own = super()._allocate_own(shape)
+        n = len(shape.cardinality)
+        own["seen"][:] = np.arange(n)  # members draw from all fields that the schema begins with
+        own["numbers"][N_SEEN] = n
+        return own
 
     def _allocate(self, shape: Shape) -> Ensemble:
         ensemble = super()._allocate(shape)
         n = len(shape.cardinality)
         if self.training_method != "resampling" and n > 0:
-            size = int(self._tree_options(shape)[SUBSPACE])
-            draw_subspaces(self.seed, size, [tree.drawn for tree in ensemble.trees[: self.n_models]])
+            draw_subspaces(self.seed, self._n_draws(n), [tree.drawn for tree in ensemble.trees[: self.n_models]])
         return ensemble
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
         if arrays.own.numbers[N_LEARNED] == 0:  # nobody has looked at the old fields yet
             return self._allocate(new)
-        return super()._grow(arrays, old, new)
+        grown = super()._grow(arrays, old, new)
+        grown.own.seen[grown.own.numbers[N_SEEN] :] = 0
+        return grown
 
     @property
     def subspaces(self) -> list[list[Any]]:
@@ -213,7 +220,7 @@ def draw_subspaces(seed: int, size: int, drawn: list[np.ndarray]) -> None:
     n = len(drawn[0])
     if n > FEW:
         for marks in drawn:
-            draw_fields(rng, size, marks)
+            draw_fields(rng, np.arange(n, dtype=np.int32), size, marks)
         return
     subsets = list(itertools.combinations(range(n), size))
     subsets *= -(-len(drawn) // len(subsets))  # if there are too few, some members share one
@@ -234,7 +241,7 @@ def check_subspace_size(size: float | str) -> None:
 
 
 def number_of_fields(size: float | str, n: int) -> int:
-    """How many of ``n`` fields a member knows, as MOA has it: at least 2; all if it would be none, or more than all."""
+    """How many of ``n`` fields a member knows: at least 2, at most all."""
     root = math.floor(math.sqrt(n) + 0.5) + 1
     if size == "sqrt":
         m = root
@@ -242,9 +249,6 @@ def number_of_fields(size: float | str, n: int) -> int:
         m = n - root
     elif isinstance(size, float):
         m = math.floor(size * n + 0.5)
-        m += m < 2
     else:
         m = int(size)
-    if m == 1:
-        m = 2
-    return m if 0 < m < n else n
+    return min(max(2, m), n)

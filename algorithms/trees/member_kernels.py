@@ -13,8 +13,9 @@ and `write_shares` writes the leaf's votes as a distribution. Ensembles that ask
 row do it through an address: `vote_at`, `learn_at`, `clear_at` and `shortage_at` do all of this for one row.
 
 Members are plain Hoeffding trees (``options[FAMILY] == PLAIN``). Where ``options[SUBSPACE]`` is ``n > 0``, each leaf
-that learns its first row draws ``n`` fields, the only ones it observes; with ``options[SHARED]`` it observes those that
-are marked in ``tree.drawn``, which the ensemble's kernel draws (`draw_fields`) whenever the tree begins anew.
+that learns its first row draws at most ``n`` fields, the only ones it observes: ``n_draws`` of the ``candidates`` in
+`Space`. With ``options[SHARED]`` the tree's first leaf that learns draws for all, unless ``tree.drawn`` marks some
+fields already.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ from .arrays import (
     N_NODES,
     NUMERIC,
     SHORT,
-    SUBSPACE,
 )
 from .kernels import (
     LARGEST_WHOLE,
@@ -76,18 +76,27 @@ class Space(NamedTuple):
     rows : int64 [Dm]
         The row's numeric values, and the table rows of its categories.
     votes, products : float64 [C]
+    candidates : int32 [n]
+        The fields that a leaf may draw from, and
+    n_draws : int
+        how many it draws; for trees that observe subspaces.
     """
 
     values: np.ndarray
     rows: np.ndarray
     votes: np.ndarray
     products: np.ndarray
+    candidates: np.ndarray
+    n_draws: int
 
 
 @inlined
 def new_space(n_numeric: int, n_nominal: int, n_classes: int) -> Space:
-    """Space for trees of so many fields and so much room for classes; the kernel that makes it holds it."""
-    return Space(np.empty(n_numeric), np.empty(n_nominal, np.int64), np.empty(n_classes), np.empty(n_classes))
+    """Space for trees that observe all of so many fields, with so much room for classes; its maker holds it."""
+    nothing = np.empty(0, np.int32)
+    return Space(
+        np.empty(n_numeric), np.empty(n_nominal, np.int64), np.empty(n_classes), np.empty(n_classes), nothing, 0
+    )  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -121,6 +130,8 @@ class Member(NamedTuple):
     rows: np.ndarray
     votes: np.ndarray
     products: np.ndarray
+    candidates: np.ndarray
+    n_draws: int
 
 
 @inlined
@@ -149,6 +160,8 @@ def open_member(tree: Any, space: Space) -> Member:
         borrowed(space.rows),
         borrowed(space.votes),
         borrowed(space.products),
+        borrowed(space.candidates),
+        space.n_draws,
     )
 
 
@@ -273,7 +286,7 @@ def learn_row(
     values, rows = m.values, m.rows
     if len(m.n_fields) > 0 and active:
         if new_block:
-            give_fields(tree, take_block(tree, leaf), rng)
+            give_fields(tree, take_block(tree, leaf), rng, m.candidates, m.n_draws)
             load_values(tree, m, X, row, leaf)
         numeric_fields, nominal_fields = fields_of(tree, nodes[leaf].block)
         values, rows = values[: len(numeric_fields)], rows[: len(nominal_fields)]
@@ -288,33 +301,32 @@ def learn_row(
 
 
 @kernel
-def draw_fields(rng: np.ndarray, n: int, chosen: np.ndarray) -> None:
-    """Draw ``n`` fields without replacement: mark them in ``chosen``, uint8 [D].
+def draw_fields(rng: np.ndarray, candidates: np.ndarray, n: int, drawn: np.ndarray) -> None:
+    """Draw ``n`` candidates without replacement: mark them in ``drawn``, uint8 [D].
 
-    The first ``n`` steps of a Fisher-Yates shuffle of all fields in order, with one random number a step.
+    The first ``n`` steps of a Fisher-Yates shuffle of the candidates, int32, with one random number a step.
     """
-    D = len(chosen)
-    fields = np.arange(D)
-    chosen[:] = 0
-    for k in range(min(n, D)):
-        other = k + below(rng, D - k)
-        fields[k], fields[other] = fields[other], fields[k]
-        chosen[fields[k]] = 1
+    order = candidates.copy()
+    for k in range(min(n, len(order))):
+        other = k + below(rng, len(order) - k)
+        order[k], order[other] = order[other], order[k]
+        drawn[order[k]] = 1
 
 
 @kernel
-def give_fields(tree: Any, b: int, rng: np.ndarray) -> None:
-    """Say which fields a new block observes: those that its tree drew, or, if that draws none, some of its own."""
-    chosen = tree.drawn
-    if len(chosen) == 0:
-        chosen = np.empty(len(tree.place), np.uint8)
-        draw_fields(rng, int(tree.options[SUBSPACE]), chosen)
+def give_fields(tree: Any, b: int, rng: np.ndarray, candidates: np.ndarray, n: int) -> None:
+    """Say which fields a new block observes: those that its tree draws for all, or, if it draws none, its own."""
+    drawn = tree.drawn
+    if len(drawn) == 0:
+        drawn = np.zeros(len(tree.place), np.uint8)
+    if not drawn.any():
+        draw_fields(rng, candidates, n, drawn)
     n_numeric, n_nominal, start = 0, 0, tree.numeric.shape[3]
-    for field in range(len(chosen)):
-        if chosen[field] != 0 and tree.place[field] >= 0:
+    for field in range(len(drawn)):
+        if drawn[field] != 0 and tree.place[field] >= 0:
             tree.fields[b, n_numeric] = field
             n_numeric += 1
-        elif chosen[field] != 0:
+        elif drawn[field] != 0:
             tree.fields[b, start + n_nominal] = field
             n_nominal += 1
     tree.n_fields[b, 0], tree.n_fields[b, 1] = n_numeric, n_nominal

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from naive.adwin import NaiveADWIN
@@ -141,6 +142,7 @@ class NaiveEnsemble:
             self.draws: list[Draws] = [JavaDraws(self.seed)] * self.n_models
         else:
             self.draws = [OwnDraws(self.seed, i) for i in range(self.n_models)]
+        self.seen: list[int] = list(range(len(self.nominal))) if self.java else []
         self.members = [self.new_tree(i) for i in range(self.n_models)]
         self.learned = False
 
@@ -172,6 +174,7 @@ class NaiveEnsemble:
         return [v / weight for v in votes] if 0.0 < weight < math.inf else [0.0 for _ in votes]
 
     def learn(self, x: Sequence[float], y: int, w: float = 1.0) -> None:
+        self.seen += [i for i, value in enumerate(x) if not math.isnan(value) and i not in self.seen]
         if y < 0 or not 0.0 < w < math.inf:
             return
         self.learned = True
@@ -317,19 +320,15 @@ class Unobserved:
 
 @dataclass
 class NaiveForestTree(NaiveHoeffdingTree):
-    """Each leaf looks at ``m`` attributes only, drawn when it learns its first row."""
+    """Each leaf looks at some attributes only, drawn by ``draw`` when it learns its first row."""
 
-    m: int = 1
-    draws: Any = None
+    draw: Any = None
 
     def learn_at_leaf(self, node: Any, x: Sequence[float], y: int, w: float) -> float:
         fresh = node.active and node.observers is None
         if fresh:  # votes before the first row need no observers, so these may be there already
-            n = len(self.nominal)
-            seen = self.draws.subset(n, self.m) if self.m < n else range(n)
-            node.observers = [
-                observer if i in seen else Unobserved() for i, observer in enumerate(self.new_observers())
-            ]
+            drawn = self.draw()
+            node.observers = [o if i in drawn else Unobserved() for i, o in enumerate(self.new_observers())]
         return super().learn_at_leaf(node, x, y, w)
 
 
@@ -426,15 +425,22 @@ def rises(window: NaiveADWIN, error: float) -> bool:
     return window.update(error) and window.estimation > before
 
 
+def draw_from(seen: list[int], draws: Draws, m: int | Callable[[int], int]) -> list[int]:
+    """Draw ``m`` of the attributes seen, or as many as ``m`` says of their number."""
+    n = len(seen)
+    return sorted(seen[place] for place in draws.subset(n, min(n, m if isinstance(m, int) else m(n))))
+
+
 @dataclass
 class NaiveForest(NaiveRenewing):
-    """The Adaptive Random Forest; a leaf looks at ``m`` attributes."""
+    """The Adaptive Random Forest; a leaf looks at ``m`` of the attributes that had a value so far."""
 
-    m: int = 1
+    m: int | Callable[[int], int] = 1
 
     def new_tree(self, i: int) -> NaiveHoeffdingTree:
         draws = JavaPicks(1) if self.java else self.draws[i]
-        return NaiveForestTree(list(self.nominal), **{**self.defaults, **self.tree}, m=self.m, draws=draws)
+        draw = partial(draw_from, self.seen, draws, self.m)
+        return NaiveForestTree(list(self.nominal), **{**self.defaults, **self.tree}, draw=draw)
 
     def learn_background(self, i: int, x: Sequence[float], y: int, w: float, k: int) -> None:
         background = self.background[i]
@@ -447,7 +453,7 @@ class NaiveForest(NaiveRenewing):
 
 @dataclass
 class NaivePatches(NaiveRenewing):
-    """Streaming Random Patches; a member knows ``m`` attributes only.
+    """Streaming Random Patches; a member knows ``m`` attributes only, those of a new one are drawn when it first learns.
 
     ``training_method`` is "patches", "subspaces" (every row once) or "resampling" (all attributes).
     """
@@ -459,6 +465,7 @@ class NaivePatches(NaiveRenewing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.seen = list(range(len(self.nominal)))
         self.keeps_background = self.java  # a slip of MOA: what was promoted goes on learning in the background as well
         self.fields: list[list[int]] = []
         if self.training_method == "resampling":
@@ -494,16 +501,26 @@ class NaivePatches(NaiveRenewing):
         return 1 if self.training_method == "subspaces" else super().times(i)
 
     def learn_member(self, i: int, x: Sequence[float], y: int, w: float) -> None:
+        if not self.fields[i]:
+            self.fields[i] = draw_from(self.seen, self.draws[i], self.m)
+            self.members[i] = self.tree_over(self.fields[i])
         self.members[i].learn([x[f] for f in self.fields[i]], y, w)
 
     def learn_background(self, i: int, x: Sequence[float], y: int, w: float, k: int) -> None:
         background = self.background[i]
-        if background is not None:
-            background.tree.learn([x[f] for f in background.fields], y, k * w)
+        if background is None:
+            return
+        if not background.fields:
+            background.fields = draw_from(self.seen, self.draws[i], self.m)
+            background.tree = self.tree_over(background.fields)
+        background.tree.learn([x[f] for f in background.fields], y, k * w)
 
     def new_background(self, i: int) -> Background:
-        n = len(self.nominal)
-        fields = list(range(n)) if self.training_method == "resampling" else self.draws[i].subset(n, self.m)
+        fields: list[int] = []
+        if self.training_method == "resampling":
+            fields = list(range(len(self.nominal)))
+        elif self.java:  # MOA draws at once
+            fields = draw_from(self.seen, self.draws[i], self.m)
         return self.beside(self.tree_over(fields), fields)
 
     def promote(self, i: int, background: Background) -> None:
