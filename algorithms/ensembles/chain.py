@@ -1,9 +1,9 @@
 """Ensembles whose members depend on each other: one thread takes them all through a chunk of rows.
 
-A subclass gives a kernel ``_advance(struct, work, start, stop) -> waiting``: it takes every member through the operations
-from its place on to ``stop``, writes the votes, and returns how many members stopped because a tree lacks room. How far
-a member may go before the next one has its turn is the algorithm's; what one leaves for the other is in the ensemble's
-own arrays.
+A subclass gives a kernel ``_advance(struct, work, start, stop) -> waiting``: it takes every member through the
+operations from its place on to ``stop``, writes the votes, and returns how many members stopped because a tree lacks
+room. How far a member may go before the next one has its turn is the algorithm's; what one leaves for the other is in
+the ensemble's own arrays.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class StreamingRandomPatchesClassifier(Forest):
     Missing and infinite values are treated as by `HoeffdingTreeClassifier`. With up to 20 fields the members' first
     subsets differ as far as there are enough. The first subsets are drawn from the fields that are known when learning
     begins; trees that begin later draw from those that came later too, once they had a value. So declare the schema
-    where rows are dicts with differing keys. Deliberate differences from MOA: a background tree that took over does not go on growing in the
-    background as well (it would learn each row twice); a row's own weight counts.
+    where rows are dicts with differing keys. Deliberate differences from MOA: a background tree that took over does not
+    go on growing in the background as well (it would learn each row twice); a row's own weight counts.
 
     Examples
     --------

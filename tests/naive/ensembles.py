@@ -142,7 +142,7 @@ class NaiveEnsemble:
             self.draws: list[Draws] = [JavaDraws(self.seed)] * self.n_models
         else:
             self.draws = [OwnDraws(self.seed, i) for i in range(self.n_models)]
-        self.seen: list[int] = list(range(len(self.nominal))) if self.java else []
+        self.known: list[int] = list(range(len(self.nominal))) if self.java else []
         self.members = [self.new_tree(i) for i in range(self.n_models)]
         self.learned = False
 
@@ -174,7 +174,7 @@ class NaiveEnsemble:
         return [v / weight for v in votes] if 0.0 < weight < math.inf else [0.0 for _ in votes]
 
     def learn(self, x: Sequence[float], y: int, w: float = 1.0) -> None:
-        self.seen += [i for i, value in enumerate(x) if not math.isnan(value) and i not in self.seen]
+        self.known += [i for i, value in enumerate(x) if not math.isnan(value) and i not in self.known]
         if y < 0 or not 0.0 < w < math.inf:
             return
         self.learned = True
@@ -425,10 +425,10 @@ def rises(window: NaiveADWIN, error: float) -> bool:
     return window.update(error) and window.estimation > before
 
 
-def draw_from(seen: list[int], draws: Draws, m: int | Callable[[int], int]) -> list[int]:
-    """Draw ``m`` of the attributes seen, or as many as ``m`` says of their number."""
-    n = len(seen)
-    return sorted(seen[place] for place in draws.subset(n, min(n, m if isinstance(m, int) else m(n))))
+def draw_from(known: list[int], draws: Draws, m: int | Callable[[int], int]) -> list[int]:
+    """Draw ``m`` of the known attributes, or as many as ``m`` says of their number."""
+    n = len(known)
+    return sorted(known[place] for place in draws.subset(n, min(n, m if isinstance(m, int) else m(n))))
 
 
 @dataclass
@@ -439,7 +439,7 @@ class NaiveForest(NaiveRenewing):
 
     def new_tree(self, i: int) -> NaiveHoeffdingTree:
         draws = JavaPicks(1) if self.java else self.draws[i]
-        draw = partial(draw_from, self.seen, draws, self.m)
+        draw = partial(draw_from, self.known, draws, self.m)
         return NaiveForestTree(list(self.nominal), **{**self.defaults, **self.tree}, draw=draw)
 
     def learn_background(self, i: int, x: Sequence[float], y: int, w: float, k: int) -> None:
@@ -453,19 +453,19 @@ class NaiveForest(NaiveRenewing):
 
 @dataclass
 class NaivePatches(NaiveRenewing):
-    """Streaming Random Patches; a member knows ``m`` attributes only, those of a new one are drawn when it first learns.
+    """Streaming Random Patches; a member knows ``m`` attributes only, a new one draws them when it first learns.
 
     ``training_method`` is "patches", "subspaces" (every row once) or "resampling" (all attributes).
     """
 
-    m: int = 1
+    m: int | Callable[[int], int] = 1
     training_method: str = "patches"
     drift_delta: float = 1e-5
     warning_delta: float = 1e-4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.seen = list(range(len(self.nominal)))
+        self.known = list(range(len(self.nominal)))
         self.keeps_background = self.java  # a slip of MOA: what was promoted goes on learning in the background as well
         self.fields: list[list[int]] = []
         if self.training_method == "resampling":
@@ -477,9 +477,10 @@ class NaivePatches(NaiveRenewing):
     def first_fields(self) -> list[list[int]]:
         """The members' first attributes: all different if there are few enough to list, and enough."""
         n, ensemble = len(self.nominal), self.draws[0] if self.java else OwnDraws(self.seed, self.n_models)
+        m = min(n, self.m if isinstance(self.m, int) else self.m(n))
         if n > 20:
-            return [ensemble.subset(n, self.m) for _ in range(self.n_models)]
-        combinations = [list(fields) for fields in itertools.combinations(range(n), self.m)]
+            return [ensemble.subset(n, m) for _ in range(self.n_models)]
+        combinations = [list(fields) for fields in itertools.combinations(range(n), m)]
         while len(combinations) < self.n_models:
             combinations += combinations[: self.n_models - len(combinations)]
         return [combinations.pop(ensemble.below(len(combinations))) for _ in range(self.n_models)]
@@ -502,7 +503,7 @@ class NaivePatches(NaiveRenewing):
 
     def learn_member(self, i: int, x: Sequence[float], y: int, w: float) -> None:
         if not self.fields[i]:
-            self.fields[i] = draw_from(self.seen, self.draws[i], self.m)
+            self.fields[i] = draw_from(self.known, self.draws[i], self.m)
             self.members[i] = self.tree_over(self.fields[i])
         self.members[i].learn([x[f] for f in self.fields[i]], y, w)
 
@@ -511,7 +512,7 @@ class NaivePatches(NaiveRenewing):
         if background is None:
             return
         if not background.fields:
-            background.fields = draw_from(self.seen, self.draws[i], self.m)
+            background.fields = draw_from(self.known, self.draws[i], self.m)
             background.tree = self.tree_over(background.fields)
         background.tree.learn([x[f] for f in background.fields], y, k * w)
 
@@ -520,7 +521,7 @@ class NaivePatches(NaiveRenewing):
         if self.training_method == "resampling":
             fields = list(range(len(self.nominal)))
         elif self.java:  # MOA draws at once
-            fields = draw_from(self.seen, self.draws[i], self.m)
+            fields = draw_from(self.known, self.draws[i], self.m)
         return self.beside(self.tree_over(fields), fields)
 
     def promote(self, i: int, background: Background) -> None:
