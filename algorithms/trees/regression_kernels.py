@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from streamlearn.compiled import borrowed, inlined, kernel
+from streamlearn.random import below
 
 from .arrays import BINARY, LEAF, MULTIWAY, NUMERIC
 from .leaf_model import LIMIT, learn_model, model_output, read_row
@@ -40,6 +41,7 @@ from .regression_arrays import (
     N_CHILDREN,
     N_MOMENTS,
     N_NODES,
+    NO_FIELD,
     NODES,
     RATE,
     RESIDUALS,
@@ -170,6 +172,7 @@ def learn_leaf(
     nodes: np.ndarray,
     coefficients: np.ndarray,
     scales: np.ndarray,
+    subspaces: np.ndarray,
     used: np.ndarray,
     bins: np.ndarray,
     tables: np.ndarray,
@@ -194,12 +197,22 @@ def learn_leaf(
         if node.depth >= options[MAX_DEPTH] or tree.numbers[LIVE_BLOCKS] >= options[MAX_BLOCKS]:
             return False
         b = take_block(tree, leaf)
-    for j in range(len(values)):
-        if values[j] == values[j]:
-            used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, residual, w)
-    for i in range(len(rows)):
-        if rows[i] >= 0:
-            add_target(tables[b, rows[i]], y, residual, w)
+    observed = subspaces.shape[1]
+    if observed == 0:
+        for j in range(len(values)):
+            if values[j] == values[j]:
+                used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, residual, w)
+        for i in range(len(rows)):
+            if rows[i] >= 0:
+                add_target(tables[b, rows[i]], y, residual, w)
+    for slot in range(observed):
+        place = subspaces[b, slot]
+        if place >= 0:
+            x = values[place]
+            if x == x:
+                used[b, slot] = observe_number(bins[b, slot], used[b, slot], x, y, residual, w)
+        elif place != NO_FIELD and rows[~place] >= 0:
+            add_target(tables[b, rows[~place]], y, residual, w)
     node.seen += w
     return node.seen - node.tried >= options[GRACE]
 
@@ -212,7 +225,32 @@ def take_block(tree: Any, leaf: int) -> int:
     numbers[N_BLOCKS] += 1
     numbers[LIVE_BLOCKS] += 1
     tree.nodes[leaf].block = b
+    if tree.subspaces.shape[1] > 0:
+        draw_subspace(tree, b)
     return b
+
+
+@kernel
+def draw_subspace(tree: Any, b: int) -> None:
+    """Choose the fields that a block observes, every choice with the same chance (Knuth's selection sampling)."""
+    D, numeric, S = len(tree.place), len(tree.numeric_fields), tree.subspaces.shape[1]
+    found = 0
+    for i in range(D):
+        if below(tree.random, D - i) < S - found:
+            tree.subspaces[b, found] = i if i < numeric else ~(i - numeric)
+            found += 1
+    tree.subspaces[b, found:] = NO_FIELD
+
+
+@inlined
+def slot_of(subspaces: np.ndarray, b: int, place: int) -> int:
+    """Where a block keeps its observer of a field, or -1 where it has none; for a nominal field, only whether."""
+    if subspaces.shape[1] == 0:
+        return max(place, 0)
+    for slot in range(subspaces.shape[1]):
+        if subspaces[b, slot] == place:
+            return slot
+    return -1
 
 
 @kernel
@@ -277,7 +315,8 @@ def walk(tree: Any, work: Any, start: int, values: np.ndarray, rows: np.ndarray,
     numeric_fields, nominal_fields = borrowed(tree.numeric_fields), borrowed(tree.nominal_fields)
     nodes, children = borrowed(tree.nodes), borrowed(tree.children)
     coefficients, scales = borrowed(tree.coefficients), borrowed(tree.scales)
-    used, bins, tables = borrowed(tree.used), borrowed(tree.bins), borrowed(tree.tables)
+    subspaces, used = borrowed(tree.subspaces), borrowed(tree.used)
+    bins, tables = borrowed(tree.bins), borrowed(tree.tables)
     X, targets, weights = borrowed(work.X), borrowed(work.y), borrowed(work.weight)
     schedule, prediction = borrowed(work.schedule), borrowed(work.prediction)
     mode = int(options[LEAF_MODE])
@@ -315,7 +354,22 @@ def walk(tree: Any, work: Any, start: int, values: np.ndarray, rows: np.ndarray,
                     output = model_output(coefficients, scales, leaf, values, rows, z)
         y, w = targets[row], weights[row]
         if learn_leaf(
-            tree, leaf, y, w, output, values, rows, z, options, nodes, coefficients, scales, used, bins, tables
+            tree,
+            leaf,
+            y,
+            w,
+            output,
+            values,
+            rows,
+            z,
+            options,
+            nodes,
+            coefficients,
+            scales,
+            subspaces,
+            used,
+            bins,
+            tables,
         ):
             attempt_split(tree, leaf)
     return len(schedule)
@@ -359,11 +413,14 @@ def best_split(
     The merit is the reduction of variance among the rows that have the field, times their share of all rows.
     """
     place, least, residuals = tree.place[field], tree.options[MIN_SAMPLES], tree.options[RESIDUALS]
+    slot = slot_of(tree.subspaces, b, place)
+    if slot < 0:
+        return 0.0, 0.0
     if place >= 0:
-        n = tree.used[b, place]
+        n = tree.used[b, slot]
         if n < 2:
             return 0.0, 0.0
-        merit, point = best_number_split(tree.bins[b, place], n, least, residuals, scratch)
+        merit, point = best_number_split(tree.bins[b, slot], n, least, residuals, scratch)
         known = scratch[n - 1, WEIGHT]
     else:
         table = tree.tables[b, tree.first[~place] : tree.first[~place + 1]]
@@ -400,7 +457,8 @@ def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, b
                     heaviest, node.usual = table[k, WEIGHT], child
     else:
         if kind == NUMERIC:
-            number_branches(tree.bins[b, place], tree.used[b, place], point, branches)
+            slot = slot_of(tree.subspaces, b, place)
+            number_branches(tree.bins[b, slot], tree.used[b, slot], point, branches)
         else:
             category_branches(table, int(point), branches)
         node.child = split_off(tree, leaf, depth, branches[0])

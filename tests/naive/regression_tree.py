@@ -16,7 +16,7 @@ import numpy as np
 from streamlearn.algorithms.drift.adwin_kernels import adwin_estimate, adwin_size, adwin_update
 from streamlearn.algorithms.trees.normal import ndtr
 
-from streamlearn.random import generator, poisson
+from streamlearn.random import below, generator, poisson
 
 LIMIT = 1e100
 WINDOW_ROWS = 20
@@ -233,6 +233,7 @@ class Node:
         self.n = self.mean = self.mean_error = self.model_error = 0.0
         self.seen = self.tried = 0.0
         self.observers: list[list[Moments]] = [[] if room == 0 else [Moments() for _ in range(room)] for room in kinds]
+        self.observed: list[int] | None = None
         self.feature = -1
         self.point = 0.0
         self.children: dict[int, Node] = {}
@@ -264,7 +265,7 @@ class RegressionTree:
     """Plain-Python twin of `HoeffdingTreeRegressor`, and of the adaptive one if ``adaptive``.
 
     ``kinds`` has 0 for each numeric field, and for each nominal one the number of its categories. ``learn`` and
-    ``predict`` take rows with NaN where a value is missing.
+    ``predict`` take rows with NaN where a value is missing. With ``max_features``, each leaf observes that many fields.
     """
 
     def __init__(
@@ -287,6 +288,8 @@ class RegressionTree:
         drift_delta: float = 0.002,
         switch_significance: float = 0.05,
         seed: int = 0,
+        max_features: int | None = None,
+        random: np.ndarray | None = None,
     ) -> None:
         self.kinds = list(kinds)
         self.grace_period, self.delta, self.tau = grace_period, delta, tau
@@ -295,7 +298,8 @@ class RegressionTree:
         self.least, self.binary, self.n_bins = min_samples_split, binary_split, n_bins
         self.adaptive, self.bootstrap = adaptive, bootstrap_sampling
         self.min_window, self.drift_delta, self.significance = drift_window_threshold, drift_delta, switch_significance
-        self.random = generator(seed)
+        self.random = generator(seed) if random is None else random
+        self.max_features = max_features
         self.error_weight = self.mean_square = 0.0
         self.root = Node(self.kinds, 0, Model(self.kinds))
 
@@ -360,7 +364,11 @@ class RegressionTree:
             leaf.model.learn(x, y - output, w, self.rate)
         leaf.n += w
         leaf.mean += w * (y - leaf.mean) / leaf.n
+        if leaf.observed is None:
+            leaf.observed = self.fields_to_observe()
         for j, value in enumerate(x):
+            if j not in leaf.observed:
+                continue
             if value == value and self.kinds[j] == 0:
                 observe(leaf.observers[j], self.n_bins, value, y, residual, w)
             elif value == value:
@@ -370,10 +378,24 @@ class RegressionTree:
             leaf.tried = leaf.seen
             self.attempt_split(leaf)
 
+    def fields_to_observe(self) -> list[int]:
+        """All fields, or, in a forest, some drawn at random: each with the chance that completes the number."""
+        if self.max_features is None:
+            return list(range(len(self.kinds)))
+        numbers_first = sorted(range(len(self.kinds)), key=lambda j: (self.kinds[j] > 0, j))
+        drawn: list[int] = []
+        for passed, j in enumerate(numbers_first):
+            if below(self.random, len(numbers_first) - passed) < self.max_features - len(drawn):
+                drawn.append(j)
+        return drawn
+
     def attempt_split(self, leaf: Node) -> None:
         best: Split | None = None
         best_merit, second, feature = 0.0, 0.0, -1
+        assert leaf.observed is not None
         for j, room in enumerate(self.kinds):
+            if j not in leaf.observed:
+                continue
             if room == 0:
                 split, known = best_number_split(leaf.observers[j], self.least, self.residuals)
             else:
