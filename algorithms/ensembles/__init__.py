@@ -1,1 +1,6 @@
 """Ensembles of Hoeffding trees."""
+
+from .adaptive_random_forest_regressor import AdaptiveRandomForestRegressor
+from .oza_bag import OzaBagClassifier
+
+__all__ = ["AdaptiveRandomForestRegressor", "OzaBagClassifier"]
