@@ -136,7 +136,7 @@ def learn_member(
             leaf, above, slot = route(X, row, top, nodes, children, place, first)
             if mode != BY_MEAN:
                 output = model_output(coefficients, scales, leaf, values, rows, z)
-            learn_row(tree, leaf, above, slot, output, y, k * w, values, rows, z)
+            learn_row(tree, leaf, above, slot, output, y, w, values, rows, z)
         if not new:
             count_error(scale, ERRORS, MEAN_SQUARE, error)
             watch_member(tree, scaled_error(error, scale[MEAN_SQUARE]))

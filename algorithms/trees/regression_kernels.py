@@ -386,13 +386,9 @@ def attempt_split(tree: Any, leaf: int) -> None:
     """
     options, node = tree.options, tree.nodes[leaf]
     node.tried = node.seen
-    longest = tree.bins.shape[2]
-    for i in range(len(tree.nominal_fields)):
-        longest = max(longest, tree.first[i + 1] - tree.first[i])
-    scratch, parts = np.empty((longest + 1, N_MOMENTS)), np.empty((2, N_MOMENTS))
     best, second, feature, point = 0.0, 0.0, -1, 0.0
     for field in range(len(tree.place)):
-        merit, where = best_split(tree, node.block, field, node.seen, scratch, parts)
+        merit, where = best_split(tree, node.block, field, node.seen)
         if merit > best:
             best, second, feature, point = merit, best, field, where
         elif merit > second:
@@ -401,13 +397,11 @@ def attempt_split(tree: Any, leaf: int) -> None:
         return
     bound = math.sqrt(math.log(1.0 / options[DELTA]) / (2.0 * node.seen))
     if second / best < 1.0 - bound or bound < options[TAU]:
-        split_leaf(tree, leaf, feature, point, best, parts)
+        split_leaf(tree, leaf, feature, point, best)
 
 
 @kernel
-def best_split(
-    tree: Any, b: int, field: int, weight: float, scratch: np.ndarray, parts: np.ndarray
-) -> tuple[float, float]:
+def best_split(tree: Any, b: int, field: int, weight: float) -> tuple[float, float]:
     """The best split on a field: its merit, and its threshold, category, or -1 for one branch a category.
 
     The merit is the reduction of variance among the rows that have the field, times their share of all rows.
@@ -420,17 +414,16 @@ def best_split(
         n = tree.used[b, slot]
         if n < 2:
             return 0.0, 0.0
-        merit, point = best_number_split(tree.bins[b, slot], n, least, residuals, scratch)
-        known = scratch[n - 1, WEIGHT]
+        merit, point, known = best_number_split(tree.bins[b, slot], n, least, residuals)
     else:
         table = tree.tables[b, tree.first[~place] : tree.first[~place + 1]]
-        merit, category = best_category_split(table, least, residuals, tree.options[BINARY_ONLY] != 0.0, scratch, parts)
-        point, known = float(category), scratch[len(table), WEIGHT]
+        merit, category, known = best_category_split(table, least, residuals, tree.options[BINARY_ONLY] != 0.0)
+        point = float(category)
     return (merit * known / weight, point) if merit > 0.0 else (0.0, point)
 
 
 @kernel
-def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, branches: np.ndarray) -> None:
+def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float) -> None:
     """Turn a leaf into a split whose children begin with its model and with their own share of the targets."""
     numbers, node, place = tree.numbers, tree.nodes[leaf], tree.place[feature]
     b, depth = node.block, node.depth + 1
@@ -456,6 +449,7 @@ def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, b
                 if table[k, WEIGHT] > heaviest:
                     heaviest, node.usual = table[k, WEIGHT], child
     else:
+        branches = np.empty((2, N_MOMENTS))
         if kind == NUMERIC:
             slot = slot_of(tree.subspaces, b, place)
             number_branches(tree.bins[b, slot], tree.used[b, slot], point, branches)

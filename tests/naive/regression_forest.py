@@ -60,7 +60,7 @@ class Member:
             return
         self.tree.learn(x, y, times * w)
         if self.background is not None:
-            self.background.learn(x, y, times * w)
+            self.background.learn(x, y, w)
         if error is not None:
             self.all_squares.add(error * error)
             self.watch(error)

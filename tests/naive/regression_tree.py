@@ -7,6 +7,7 @@ which have oracles of their own.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -54,21 +55,46 @@ class Moments:
         return Moments(self.n, list(self.y), list(self.residual), self.low, self.high)
 
 
-def variance(moments: Moments, part: str) -> float:
-    return getattr(moments, part)[1] / (moments.n - 1.0) if moments.n > 1.0 else 0.0
+class Merits:
+    """Shares of the variance of residuals and targets that splits of these groups in two or more take away.
+
+    A side's variance comes from sums, over its groups, of w (m - M) and of squares + w (m - M)^2: w and m are a group's
+    weight and mean, M is the mean of all.
+    """
+
+    def __init__(self, groups: Sequence[Moments], residuals: float) -> None:
+        self.n = sum_of(group.n for group in groups)
+        self.means = {
+            part: sum_of(group.n * getattr(group, part)[0] for group in groups) / self.n for part in ("y", "residual")
+        }
+        self.squares = dict.fromkeys(self.means, 0.0)
+        for group in groups:
+            for part in self.squares:
+                self.squares[part] += self.sums(group, part)[1]
+        self.most, self.price = 0.0, {}
+        for part, share in (("y", 1.0 - residuals), ("residual", residuals)):
+            before = spread(self.n, 0.0, self.squares[part])
+            self.most += share if before > 0.0 else 0.0
+            self.price[part] = share / before if before > 0.0 else 0.0
+
+    def sums(self, group: Moments, part: str) -> tuple[float, float]:
+        mean, squares = getattr(group, part)
+        distance = mean - self.means[part]
+        return group.n * distance, squares + group.n * distance * distance
+
+    def merit(self, n: float, left: dict[str, tuple[float, float]], alone: dict[str, float] | None = None) -> float:
+        """Of a split in two, given weight and sums of one side, and its spread if that is known from elsewhere."""
+        result = self.most
+        for part, (deviation, squares) in left.items():
+            after = spread(n, deviation, squares) if alone is None else alone[part]
+            after += spread(self.n - n, deviation, self.squares[part] - squares)
+            result -= self.price[part] * after
+        return result
 
 
-def merit(total: Moments, branches: Sequence[Moments], residuals: float) -> float:
-    """Share of the variance of residuals and targets that a split takes away."""
-    result = 0.0
-    parts = [("residual", residuals), ("y", 1.0 - residuals)]
-    for part, share in parts if len(branches) == 2 else reversed(parts):
-        before, after = variance(total, part), 0.0
-        for branch in branches:
-            after += branch.n * variance(branch, part)
-        if share > 0.0 and before > 0.0:
-            result += share * (1.0 - after / (total.n * before))
-    return result
+def spread(n: float, deviation: float, squares: float) -> float:
+    """Variance times weight."""
+    return max(n * squares - deviation * deviation, 0.0) / (n - 1.0) if n > 1.0 else 0.0
 
 
 # -- observers ---------------------------------------------------------------------------------------------------------
@@ -116,55 +142,50 @@ def best_number_split(bins: list[Moments], least: float, residuals: float) -> tu
     """The best threshold, the lowest of equals; and the weight of all bins."""
     if len(bins) < 2:
         return None, 0.0
-    below = [bins[0].copy()]
-    for b in bins[1:]:
-        below.append(b.copy())
-        below[-1].merge(below[-2])
-    best: Split | None = None
-    right = Moments()
-    for k in range(len(bins) - 1, 0, -1):
-        right.merge(bins[k])
-        if below[k - 1].n >= least and right.n >= least:
-            worth = merit(below[-1], [below[k - 1], right], residuals)
-            if worth > 0.0 and (best is None or worth >= best.merit):
-                middle = 0.5 * bins[k - 1].high + 0.5 * bins[k].low
-                t = middle if bins[k - 1].high <= middle < bins[k].low else bins[k - 1].high
-                best = Split(worth, t, {})
+    merits, best = Merits(bins, residuals), None
+    n, left = 0.0, {"y": (0.0, 0.0), "residual": (0.0, 0.0)}
+    for b, above in itertools.pairwise(bins):
+        n += b.n
+        for part, (deviation, squares) in left.items():
+            more = merits.sums(b, part)
+            left[part] = deviation + more[0], squares + more[1]
+        if n >= least and merits.n - n >= least:
+            worth = merits.merit(n, left)
+            if worth > (best.merit if best is not None else 0.0):
+                middle = 0.5 * b.high + 0.5 * above.low
+                best = Split(worth, middle if b.high <= middle < above.low else b.high, {})
     if best is not None:
         best.branches = {0: Moments(), 1: Moments()}
         for b in bins:
             best.branches[0 if b.high <= best.point else 1].merge(b)
-    return best, below[-1].n
+    return best, merits.n
 
 
 def best_category_split(
     table: list[Moments], least: float, residuals: float, binary_only: bool
 ) -> tuple[Split | None, float]:
     """The best category against the rest, the lowest of equals, or one branch a category; and the table's weight."""
-    below = [Moments()]
-    for cell in table:
-        below.append(below[-1].copy())
-        below[-1].merge(cell)
-    total, above = below[-1], Moments()
+    present = {k: cell for k, cell in enumerate(table) if cell.n > 0.0}
+    if not present:
+        return None, 0.0
+    merits = Merits(table, residuals)
     best: Split | None = None
-    for k in range(len(table) - 1, -1, -1):
-        rest = below[k].copy()
-        rest.merge(above)
-        if table[k].n >= least and rest.n >= least and table[k].n > 0.0:
-            worth = merit(total, [table[k], rest], residuals)
-            if worth > 0.0 and (best is None or worth >= best.merit):
+    together = merits.most
+    for k, cell in present.items():
+        alone = {"y": spread(cell.n, 0.0, cell.y[1]), "residual": spread(cell.n, 0.0, cell.residual[1])}
+        together -= merits.price["y"] * alone["y"] + merits.price["residual"] * alone["residual"]
+        if cell.n >= least and merits.n - cell.n >= least:
+            worth = merits.merit(cell.n, {part: merits.sums(cell, part) for part in alone}, alone)
+            if worth > (best.merit if best is not None else 0.0):
                 best = Split(worth, float(k), {})
-        above.merge(table[k])
     if best is not None:
         best.branches = {0: Moments(), 1: Moments()}
         for k, cell in enumerate(table):
             best.branches[0 if k == best.point else 1].merge(cell)
-    present = {k: cell for k, cell in enumerate(table) if cell.n > 0.0}
-    if len(present) > 2 and not binary_only and min(cell.n for cell in present.values()) >= least:
-        worth = merit(total, table, residuals)
-        if worth > 0.0 and (best is None or worth >= best.merit):
-            best = Split(worth, -1.0, present)
-    return best, total.n
+    allowed = len(present) > 2 and not binary_only and min(cell.n for cell in present.values()) >= least
+    if allowed and together > 0.0 and (best is None or together >= best.merit):
+        best = Split(together, -1.0, present)
+    return best, merits.n
 
 
 # -- the tree ----------------------------------------------------------------------------------------------------------
