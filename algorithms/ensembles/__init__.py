@@ -4,3 +4,7 @@ from .adaptive_random_forest_regressor import AdaptiveRandomForestRegressor
 from .oza_bag import OzaBagClassifier
 
 __all__ = ["AdaptiveRandomForestRegressor", "OzaBagClassifier"]
+from .adaptive_random_forest import AdaptiveRandomForestClassifier
+from .oza_bag import OzaBagClassifier
+
+__all__ = ["AdaptiveRandomForestClassifier", "OzaBagClassifier"]

@@ -78,7 +78,7 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
             continue
         if row != current:
             leaf, slot = find_leaf(m, X, row)
-            tame = load_values(m, X, row, leaf)
+            tame = load_values(tree, m, X, row, leaf)
             current, bayes = row, UNDECIDED
         if operation >= 0:
             by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)

@@ -39,7 +39,7 @@ from streamlearn.random import generator
 from streamlearn.schema import Shape
 
 from ..trees import arrays as tree_arrays
-from ..trees.arrays import ENOUGH, SHORT, HoeffdingTreeArrays, make_tree
+from ..trees.arrays import ENOUGH, SHORT, SUBSPACE, HoeffdingTreeArrays, make_tree
 from ..trees.growth import Growth, room_of
 from ..trees.inspection import TreeView
 from ..trees.one_row import tree_address
@@ -87,6 +87,10 @@ class TreeEnsemble(Growth, Classifier):
     def _check_own(self, own: Any) -> None:
         """Refuse own arrays that could lead a kernel astray; dtypes and shapes are right."""
 
+    def _tree_options(self, shape: Shape) -> np.ndarray:
+        """The trees' options, as `tree_options` has them; only `SUBSPACE` may depend on the shape."""
+        return self._options()
+
     @property
     def _n_trees(self) -> int:
         """Trees, background trees included."""
@@ -99,7 +103,7 @@ class TreeEnsemble(Growth, Classifier):
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _empty_tree(self, shape: Shape) -> HoeffdingTreeArrays:
-        return tree_arrays.allocate(room_of(shape), capacity(shape.n_classes), self._options())
+        return tree_arrays.allocate(room_of(shape), capacity(shape.n_classes), self._tree_options(shape))
 
     def _with_room(self, own: Mapping[str, np.ndarray], shape: Shape) -> Any:
         """The own arrays that a state holds, and room to work in."""
@@ -123,7 +127,9 @@ class TreeEnsemble(Growth, Classifier):
         cardinality, n_classes = room_of(new), capacity(new.n_classes)
         if sizes.cardinality == cardinality and sizes.n_classes == n_classes:
             return tree
-        return tree_arrays.grow(tree, sizes._replace(cardinality=cardinality, n_classes=n_classes))
+        subspace = int(self._tree_options(new)[SUBSPACE])
+        larger = sizes._replace(cardinality=cardinality, n_classes=n_classes, subspace=subspace)
+        return tree_arrays.grow(tree, larger)
 
     def _extend(self, arrays: Any) -> Ensemble:
         """Room for each tree that noted that it lacks some."""

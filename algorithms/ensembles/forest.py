@@ -20,10 +20,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from streamlearn.array_learner import Layout, capacity
+from streamlearn.errors import StateError
 from streamlearn.schema import Shape
 
+from ..drift.adwin_kernels import adwin_is_sound
 from .ensemble import TreeEnsemble, check_generators, generators
-from .forest_arrays import N_NUMBERS, ForestArrays, combine_votes, make_forest
+from .forest_arrays import ACTIVE, BACKGROUND, N_NUMBERS, WINDOW_SIZE, ForestArrays, combine_votes, make_forest
 
 MOST_VOTES = 2**20
 """Numbers in the room for votes, about: 8 MiB."""
@@ -35,6 +37,8 @@ class Forest(TreeEnsemble):
     _own_type = ForestArrays
     _pack = staticmethod(make_forest)
     _learn_chunk: ClassVar[Callable[..., int]]
+    _adapts: ClassVar[bool] = False
+    """Whether members watch their errors, and have background trees: tree ``n_models + i`` is member ``i``'s second."""
 
     seed: int
     threads: int
@@ -46,10 +50,15 @@ class Forest(TreeEnsemble):
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _own_layout(self, shape: Shape) -> Layout:
+        n_watched = self.n_models if self._adapts else 0
         return {
             "numbers": (np.int64, (N_NUMBERS,)),
             "options": (np.float64, self._forest_options().shape),
             "rng": (np.uint64, (self.n_models, 4)),
+            "slots": (np.int64, (n_watched, 2)),
+            "windows": (np.float64, (n_watched, 2, WINDOW_SIZE)),
+            "alarms": (np.int64, (n_watched, 2)),
+            "hits": (np.float64, (n_watched, 2)),
         }
 
     def _room_layout(self, shape: Shape) -> Layout:
@@ -65,11 +74,28 @@ class Forest(TreeEnsemble):
         own = super()._allocate_own(shape)
         own["options"][:] = self._forest_options()
         own["rng"][:] = generators(self.seed, self.n_models)
+        own["slots"][:, ACTIVE] = np.arange(len(own["slots"]))
+        own["slots"][:, BACKGROUND] = -1
         return own
 
     def _check_own(self, own: ForestArrays) -> None:
         check_generators(own.rng)
         own.options[:] = self._forest_options()  # a file's parameters count, not what its arrays say of them
+        active, background = own.slots.T
+        first = np.arange(len(active))
+        other = 2 * first + self.n_models - active
+        own_tree = (active == first) | (active == first + self.n_models)
+        if not (own_tree & ((background == -1) | (background == other))).all():
+            raise StateError("array 'slots': a member has a tree that is not its own")
+        if self._adapts and not adwin_is_sound(own.windows.reshape(-1, WINDOW_SIZE)):
+            raise StateError("array 'windows': a window's buckets disagree with its width")
+
+    @property
+    def _n_trees(self) -> int:
+        return 2 * self.n_models if self._adapts else self.n_models
+
+    def _tree_of(self, own: ForestArrays, member: int) -> int:
+        return int(own.slots[member, ACTIVE]) if self._adapts else member
 
     # -- the core -----------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,21 @@ import numpy as np
 
 from streamlearn.compiled import borrowed, kernel, struct
 
+from ..drift.adwin_kernels import adwin_size
+
 N_LEARNED = 0
 """Place in ``numbers``."""
 N_NUMBERS = 1
+
+ACTIVE, BACKGROUND = range(2)
+"""Places in ``slots``."""
+DRIFT, WARNING = range(2)
+"""Places in ``windows`` and ``alarms``."""
+CORRECT, TOTAL = range(2)
+"""Places in ``hits``."""
+
+WINDOW_SIZE = adwin_size(rows=24)
+"""Numbers in an ADWIN window of up to 84 million errors."""
 
 
 class ForestArrays(NamedTuple):
@@ -26,6 +38,14 @@ class ForestArrays(NamedTuple):
         The algorithm's parameters.
     rng : uint64 [M, 4]
         Each member's generator.
+    slots : int64 [M, 2]
+        The trees that a member predicts by and that it grows in the background; -1 for none.
+    windows : float64 [M, 2, adwin_size]
+        ADWIN windows of a member's errors, for drifts and for warnings.
+    alarms : int64 [M, 2]
+        Drifts and warnings so far.
+    hits : float64 [M, 2]
+        Weight of the rows that a member's tree has predicted right, and of all, since the tree took its place.
     addresses : int64 [T]
         Where the trees' structs live.
     places : int64 [M]
@@ -37,6 +57,10 @@ class ForestArrays(NamedTuple):
     numbers: np.ndarray
     options: np.ndarray
     rng: np.ndarray
+    slots: np.ndarray
+    windows: np.ndarray
+    alarms: np.ndarray
+    hits: np.ndarray
     addresses: np.ndarray
     places: np.ndarray
     votes: np.ndarray
@@ -48,7 +72,9 @@ Forest, ForestType = struct(ForestArrays)
 @kernel
 def make_forest(a: ForestArrays) -> Any:
     """Pack the arrays into the struct that the kernels take."""
-    return Forest(a.numbers, a.options, a.rng, a.addresses, a.places, a.votes)
+    return Forest(
+        a.numbers, a.options, a.rng, a.slots, a.windows, a.alarms, a.hits, a.addresses, a.places, a.votes
+    )  # fmt: skip
 
 
 @kernel

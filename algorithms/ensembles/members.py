@@ -10,7 +10,7 @@ import numpy as np
 from streamlearn.errors import StateError
 
 from ..trees import arrays as tree_arrays
-from ..trees.arrays import N_BLOCKS, N_CHILDREN, N_NODES, N_NUMBERS, HoeffdingTreeArrays
+from ..trees.arrays import N_BLOCKS, N_CHILDREN, N_NODES, SHARED, SUBSPACE, HoeffdingTreeArrays
 from ..trees.check import check_tree
 
 LENGTHS = {
@@ -26,22 +26,36 @@ LENGTHS = {
     "constants": N_BLOCKS,
 }
 """Arrays in which trees differ, and the place in ``numbers`` that says how much of each is used."""
+IN_SUBSPACES = {"fields": N_BLOCKS, "n_fields": N_BLOCKS}
+"""The same, for trees that draw fields."""
 
 PREFIX = "tree_"
 
 
+def lengths_of(template: HoeffdingTreeArrays) -> dict[str, int]:
+    """`LENGTHS` for trees like ``template``."""
+    return LENGTHS | (IN_SUBSPACES if template.options[SUBSPACE] else {})
+
+
+def whole(template: HoeffdingTreeArrays) -> tuple[str, ...]:
+    """Arrays in which trees like ``template`` differ, and which are equally long in all."""
+    return ("numbers", "drawn") if template.options[SHARED] else ("numbers",)
+
+
 def layout(template: HoeffdingTreeArrays) -> dict[str, tuple[Any, tuple[int, ...]]]:
     """Dtype and shape of each array that a state holds of trees like ``template``; the first dimension is left open."""
-    arrays = {PREFIX + name: getattr(template, name) for name in ("numbers", *LENGTHS)}
-    shapes = {name: (array.dtype, (0, *array.shape[1:])) for name, array in arrays.items()}
-    return {**shapes, PREFIX + "numbers": (np.dtype(np.int64), (0, N_NUMBERS))}
+    shapes = {name: getattr(template, name) for name in lengths_of(template)}
+    stacked = {name: getattr(template, name)[None] for name in whole(template)}
+    arrays = {**stacked, **shapes}
+    return {PREFIX + name: (array.dtype, (0, *array.shape[1:])) for name, array in arrays.items()}
 
 
 def joined(trees: Sequence[HoeffdingTreeArrays]) -> dict[str, np.ndarray]:
     """What was learned, tree after tree, without room for more: ``numbers`` says where each one ends."""
     trimmed = [tree_arrays.trim(tree) for tree in trees]
-    parts = {PREFIX + name: np.concatenate([getattr(tree, name) for tree in trimmed]) for name in LENGTHS}
-    return {PREFIX + "numbers": np.stack([tree.numbers for tree in trimmed]), **parts}
+    stacked = {PREFIX + name: np.stack([getattr(tree, name) for tree in trimmed]) for name in whole(trees[0])}
+    parts = {PREFIX + name: np.concatenate([getattr(tree, name) for tree in trimmed]) for name in lengths_of(trees[0])}
+    return {**stacked, **parts}
 
 
 def parted(saved: Mapping[str, np.ndarray], template: HoeffdingTreeArrays, n_trees: int) -> list[HoeffdingTreeArrays]:
@@ -61,20 +75,22 @@ def parted(saved: Mapping[str, np.ndarray], template: HoeffdingTreeArrays, n_tre
     StateError
         If they are not trees.
     """
+    for name in whole(template):
+        shape, expected = saved[PREFIX + name].shape, (n_trees, *getattr(template, name).shape)
+        if shape != expected:
+            raise StateError(f"array '{PREFIX}{name}': expected {expected}, got {shape}")
     numbers = saved[PREFIX + "numbers"]
-    if numbers.shape != (n_trees, N_NUMBERS):
-        raise StateError(f"array '{PREFIX}numbers': expected {(n_trees, N_NUMBERS)}, got {numbers.shape}")
-    borders = {}
-    for name, place in LENGTHS.items():
-        lengths, n = numbers[:, place], len(saved[PREFIX + name])
-        if (lengths < 0).any() or (lengths > n).any() or lengths.sum() != n:
+    parts = {}
+    for name, place in lengths_of(template).items():
+        lengths, array = numbers[:, place], saved[PREFIX + name]
+        if (lengths < 0).any() or (lengths > len(array)).any() or lengths.sum() != len(array):
             raise StateError(f"array '{PREFIX}{name}': its length disagrees with '{PREFIX}numbers'")
-        borders[name] = np.cumsum(lengths)[:-1]
-    parts = {name: np.split(saved[PREFIX + name], at) for name, at in borders.items()}
+        parts[name] = np.split(array, np.cumsum(lengths)[:-1])
     trees = []
     for t in range(n_trees):
-        own = {name: parts[name][t].copy() for name in LENGTHS}
-        tree = template._replace(numbers=numbers[t].copy(), **own)
+        own = {name: part[t].copy() for name, part in parts.items()}
+        own |= {name: saved[PREFIX + name][t].copy() for name in whole(template)}
+        tree = template._replace(**own)
         check_tree(tree)
         trees.append(tree)
     return trees

@@ -3,17 +3,18 @@
 A kernel *opens* a member once for many rows: `open_member` borrows its arrays, so that loops count no references. Then,
 for each row,
 
-    leaf, slot = find_leaf(m, X, row)                                  # where it ends
-    tame = load_values(m, X, row, leaf)                                # its values, as the leaf's observers want them
-    winner = leaf_winner(tree, m, X, row, leaf, tame)                  # the class the tree gives it
-    write_votes(tree, m, X, row, leaf, tame, scale, votes)             # the same as a distribution
-    if shortage(m, leaf, slot) == ENOUGH:                              # else Python extends the tree first
-        learn_row(tree, m, rng, X, row, leaf, slot, tame, y, w)
+    leaf, slot = find_leaf(m, X, row)                            # where it ends
+    tame = load_values(tree, m, X, row, leaf)                    # its values, as the leaf's observers want them
+    winner = leaf_winner(tree, m, X, row, leaf, tame)            # the class that the tree gives it
+    if shortage(m, leaf, slot) == ENOUGH:                        # else Python extends the tree first
+        learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
 
-Ensembles that ask one member after the other about each row do it through an address: `vote_at`, `learn_at`, `clear_at`
-and `shortage_at` do all of this for one row. They take the tree's struct by address, since there are many of them.
+and `write_shares` writes the leaf's votes as a distribution. Ensembles that ask one member after the other about each
+row do it through an address: `vote_at`, `learn_at`, `clear_at` and `shortage_at` do all of this for one row.
 
-Members are plain Hoeffding trees (``options[FAMILY] == PLAIN``).
+Members are plain Hoeffding trees (``options[FAMILY] == PLAIN``). Where ``options[SUBSPACE]`` is ``n > 0``, each leaf
+that learns its first row draws ``n`` fields, the only ones it observes; with ``options[SHARED]`` it observes those that
+are marked in ``tree.drawn``, which the ensemble's kernel draws (`draw_fields`) whenever the tree begins anew.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamlearn.compiled import borrowed, inlined, kernel
+from streamlearn.random import below
 
 from .arrays import (
     ADAPTIVE,
@@ -42,6 +44,7 @@ from .arrays import (
     N_NODES,
     NUMERIC,
     SHORT,
+    SUBSPACE,
 )
 from .kernels import (
     LARGEST_WHOLE,
@@ -56,8 +59,10 @@ from .kernels import (
     new_leaf,
     prefers_bayes,
     route,
+    take_block,
     write_proba,
 )
+from .observers import fields_of
 from .one_row import tree_at
 from .votes import UNDECIDED, load_row
 
@@ -110,6 +115,7 @@ class Member(NamedTuple):
     totals: np.ndarray
     slots: np.ndarray
     constants: np.ndarray
+    n_fields: np.ndarray
     multiway: int
     values: np.ndarray
     rows: np.ndarray
@@ -137,6 +143,7 @@ def open_member(tree: Any, space: Space) -> Member:
         borrowed(tree.totals),
         borrowed(tree.slots),
         borrowed(tree.constants),
+        borrowed(tree.n_fields),
         most_branches(tree.first, tree.options),
         borrowed(space.values),
         borrowed(space.rows),
@@ -152,9 +159,15 @@ def find_leaf(m: Member, X: np.ndarray, row: int) -> tuple[int, int]:
 
 
 @inlined
-def load_values(m: Member, X: np.ndarray, row: int, leaf: int) -> bool:
+def load_values(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int) -> bool:
     """Load a row as the observers of its leaf want it; whether nothing is missing and all numbers are tame."""
-    return load_row(X, row, m.numeric_fields, m.nominal_fields, m.first, m.values, m.rows)
+    if len(m.n_fields) == 0:
+        return load_row(X, row, m.numeric_fields, m.nominal_fields, m.place, m.first, m.values, m.rows)
+    b = m.nodes[leaf].block
+    if b < 0:
+        return False
+    numeric_fields, nominal_fields = fields_of(tree, b)
+    return load_row(X, row, numeric_fields, nominal_fields, m.place, m.first, m.values, m.rows)
 
 
 # -- predicting --------------------------------------------------------------------------------------------------------
@@ -163,9 +176,12 @@ def load_values(m: Member, X: np.ndarray, row: int, leaf: int) -> bool:
 @inlined
 def bayes_of(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int, tame: bool) -> tuple[int, int]:
     """Write a leaf's naive Bayes votes; the class that wins, and what the votes are, `LOGS` or `PRODUCTS`."""
+    b, n_numeric, n_nominal = m.nodes[leaf].block, len(m.values), len(m.rows)
+    if len(m.n_fields) > 0 and b >= 0:
+        n_numeric, n_nominal = m.n_fields[b, 0], m.n_fields[b, 1]
     return bayes_winner(
-        tree, m.nodes, m.counts, m.numeric, m.tables, m.constants, leaf, X, row, m.values, m.rows, tame,
-        m.products, m.votes,
+        tree, m.nodes, m.counts, m.numeric, m.tables, m.constants, leaf, X, row, m.values[:n_numeric],
+        m.rows[:n_nominal], tame, m.products, m.votes,
     )  # fmt: skip
 
 
@@ -255,7 +271,7 @@ def learn_row(
         bayes = UNDECIDED
     new_block = nodes[leaf].kind == LEAF and nodes[leaf].block < 0
     if new_block and numbers[N_BLOCKS] - numbers[N_FREE] >= options[MAX_BLOCKS]:
-        nodes[leaf].kind = INACTIVE
+        nodes[leaf].kind, new_block = INACTIVE, False
         numbers[N_INACTIVE] += 1
         numbers[GROWING] = 0
     active = nodes[leaf].kind == LEAF
@@ -265,14 +281,55 @@ def learn_row(
         bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
     if active and (w != math.floor(w) or w > LARGEST_WHOLE):
         numbers[INTEGRAL] = 0
+    numeric_fields, nominal_fields = m.numeric_fields, m.nominal_fields
+    values, rows = m.values, m.rows
+    if len(m.n_fields) > 0 and active:
+        if new_block:
+            give_fields(tree, take_block(tree, leaf), rng)
+            load_values(tree, m, X, row, leaf)
+        numeric_fields, nominal_fields = fields_of(tree, nodes[leaf].block)
+        values, rows = values[: len(numeric_fields)], rows[: len(nominal_fields)]
     weight = learn_at_leaf(
-        tree, nodes, m.counts, m.observed, m.numeric, m.tables, m.totals, m.slots, m.constants, m.first,
-        m.numeric_fields, m.nominal_fields, leaf, bayes, y, w, m.values, m.rows,
+        tree, nodes, m.counts, m.observed, m.numeric, m.tables, m.totals, m.slots, m.constants, m.place, m.first,
+        numeric_fields, nominal_fields, leaf, new_block, bayes, y, w, values, rows,
     )  # fmt: skip
     if active and numbers[GROWING] and weight - nodes[leaf].w_last >= options[GRACE]:
         attempt_split(tree, leaf, weight)
         nodes[leaf].w_last = weight
     return leaf
+
+
+@kernel
+def draw_fields(rng: np.ndarray, n: int, chosen: np.ndarray) -> None:
+    """Draw ``n`` fields without replacement: mark them in ``chosen``, uint8 [D].
+
+    The first ``n`` steps of a Fisher-Yates shuffle of all fields in order, with one random number a step.
+    """
+    D = len(chosen)
+    fields = np.arange(D)
+    chosen[:] = 0
+    for k in range(min(n, D)):
+        other = k + below(rng, D - k)
+        fields[k], fields[other] = fields[other], fields[k]
+        chosen[fields[k]] = 1
+
+
+@kernel
+def give_fields(tree: Any, b: int, rng: np.ndarray) -> None:
+    """Say which fields a new block observes: those that its tree drew, or, if that draws none, some of its own."""
+    chosen = tree.drawn
+    if len(chosen) == 0:
+        chosen = np.empty(len(tree.place), np.uint8)
+        draw_fields(rng, int(tree.options[SUBSPACE]), chosen)
+    n_numeric, n_nominal, start = 0, 0, tree.numeric.shape[3]
+    for field in range(len(chosen)):
+        if chosen[field] != 0 and tree.place[field] >= 0:
+            tree.fields[b, n_numeric] = field
+            n_numeric += 1
+        elif chosen[field] != 0:
+            tree.fields[b, start + n_nominal] = field
+            n_nominal += 1
+    tree.n_fields[b, 0], tree.n_fields[b, 1] = n_numeric, n_nominal
 
 
 @kernel
@@ -313,7 +370,7 @@ def vote_at(address: int, X: np.ndarray, row: int, space: Space, shares: np.ndar
     by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
     winner, form = max(0, majority(m.counts, leaf, m.nodes[leaf].length)), PRODUCTS
     if by_bayes:
-        winner, form = bayes_of(tree, m, X, row, leaf, load_values(m, X, row, leaf))
+        winner, form = bayes_of(tree, m, X, row, leaf, load_values(tree, m, X, row, leaf))
     if len(shares) > 0:
         write_shares(m, leaf, by_bayes, form, 1.0, shares)
     return winner
@@ -325,7 +382,7 @@ def learn_at(address: int, rng: np.ndarray, X: np.ndarray, row: int, y: int, w: 
     tree = tree_at(address)
     m = open_member(tree, space)
     leaf, slot = find_leaf(m, X, row)
-    tame = load_values(m, X, row, leaf)
+    tame = load_values(tree, m, X, row, leaf)
     learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
 
 
