@@ -21,6 +21,7 @@ from .algorithms.drift import EWMAChart as EWMAChart
 from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
 from .algorithms.drift import PageHinkley as PageHinkley
 from .algorithms.ensembles import AdaptiveRandomForestClassifier as AdaptiveRandomForestClassifier
+from .algorithms.ensembles import AdaptiveRandomForestRegressor as AdaptiveRandomForestRegressor
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression

@@ -36,7 +36,7 @@ MOST_VOTES = 2**19
 
 
 class AdaptiveRandomForestRegressor(MemberMajor, RegressionGrowth, Regressor):
-    """Regression trees that each learn random weights and random fields of the stream, and are replaced when they drift.
+    """Regression trees that each learn random weights and fields of the stream, and are replaced when they drift.
 
     A tree learns a row with a weight from the Poisson distribution, and each of its leaves considers a few fields only,
     drawn at random: so trees differ, and the median or the mean of what they predict has lower errors than any one's.
@@ -89,12 +89,12 @@ class AdaptiveRandomForestRegressor(MemberMajor, RegressionGrowth, Regressor):
 
     Names and meaning of the parameters are River's and MOA's, with these differences. Defaults are those of MOA's
     ``AdaptiveRandomForestRegressor`` (River's forest differs in ``max_features="sqrt"``), but for 10 trees, River's
-    number; for the median, which linear models that run astray do not move; and for leaves that predict by linear models
+    number; for the median, which single trees that go astray do not move; and for leaves that predict by linear models
     or means, as River's do, while MOA's know means only. ADWIN is given the error as a share of three root mean squares
     of all errors so far, and only its rise counts: MOA gives it the prediction, whatever the target was, and River the
-    error with its sign, which does not see errors that grow to both sides. The error is that before the tree has learned
-    the row. A background tree learns rows with their own weights, as in MOA; River multiplies them by the Poisson
-    number. River's weighted mean divides by the number of trees once too often.
+    error with its sign, which does not see errors that grow to both sides. The error is that before the tree has
+    learned the row. A background tree learns rows with their own weights, as in MOA; River multiplies them by the
+    Poisson number. River's weighted mean divides by the number of trees once too often.
 
     Examples
     --------
@@ -189,8 +189,8 @@ class AdaptiveRandomForestRegressor(MemberMajor, RegressionGrowth, Regressor):
         return options
 
     def _sizes(self, shape: Shape) -> Sizes:
-        drawn = number_of_features(self.max_features, len(shape.nominal))
-        return super()._sizes(shape)._replace(subspace=max(1, drawn))
+        draws = tuple(number_of_features(self.max_features, n) for n in range(len(shape.nominal) + 1))
+        return super()._sizes(shape)._replace(draws=draws)
 
     def _empty_tree(self, shape: Shape, member: int) -> RegressionTreeArrays:
         return tree_arrays.allocate(self._sizes(shape), self._options(), generator(self.seed, member))
@@ -279,5 +279,5 @@ class AdaptiveRandomForestRegressor(MemberMajor, RegressionGrowth, Regressor):
 def _grown(tree: RegressionTreeArrays, sizes: Sizes) -> RegressionTreeArrays:
     """A tree with room for more fields and categories."""
     now = tree_arrays.sizes_of(tree)
-    larger = now._replace(cardinality=sizes.cardinality, subspace=sizes.subspace)
+    larger = now._replace(cardinality=sizes.cardinality, draws=sizes.draws)
     return tree if larger == now else tree_arrays.rebuilt(tree, larger)

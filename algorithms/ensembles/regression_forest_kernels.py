@@ -30,6 +30,7 @@ from ..trees.regression_arrays import (
     LIVE_NODES,
     MAX_NODES,
     MEAN_SQUARE,
+    N_SEEN,
     RESAMPLING,
     SHORT,
     STARTED,
@@ -110,6 +111,8 @@ def learn_member(
             if short != ENOUGH:
                 numbers[SHORT] = short
                 return step
+            if numbers[N_SEEN] < len(place):
+                note_fields(tree, X, row)
         if row != current:
             leaf, above, slot = route(X, row, 0, nodes, children, place, first)
             read_row(X, row, numeric_fields, nominal_fields, first, values, rows)
@@ -141,6 +144,15 @@ def learn_member(
             count_error(scale, ERRORS, MEAN_SQUARE, error)
             watch_member(tree, scaled_error(error, scale[MEAN_SQUARE]))
     return stop
+
+
+@kernel
+def note_fields(tree: Any, X: np.ndarray, row: int) -> None:
+    """Take note of the fields that a row has."""
+    for field in range(len(tree.seen)):
+        if tree.seen[field] == 0 and X[row, field] == X[row, field]:
+            tree.seen[field] = 1
+            tree.numbers[N_SEEN] += 1
 
 
 @inlined

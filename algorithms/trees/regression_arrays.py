@@ -27,10 +27,11 @@ from .arrays import MULTIWAY, NUMERIC, widest_split
     STARTED,
     SWITCHED,
     PRUNED,
+    N_SEEN,
     SHORT,
-) = range(10)
+) = range(11)
 """Places in ``numbers``."""
-N_NUMBERS = 10
+N_NUMBERS = 11
 
 ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
 """What ``numbers[SHORT]`` says that `advance` stopped for."""
@@ -123,9 +124,9 @@ class RegressionTreeArrays(NamedTuple):
 
     Attributes
     ----------
-    numbers : int64 [10]
+    numbers : int64 [11]
         Nodes, children and blocks in the arrays; those of the first and the last that are alive; alternate trees alive,
-        ever started, ever put in place, ever given up; what there is no room for.
+        ever started, ever put in place, ever given up; fields that a member has seen; what there is no room for.
     options : float64 [18]
         Parameters, see `tree_options`.
     place : int32 [D]
@@ -143,6 +144,11 @@ class RegressionTreeArrays(NamedTuple):
         Linear model of each node: intercept, numeric fields, categories.
     scales : float64 [N, 4, Dn]
         What the model standardises numeric fields by; no rows' worth if leaves predict means.
+    seen : uint8 [D] or [0]
+        Whether a member has learned a row that had the field: its leaves draw among these, so that it does not matter
+        how early a batch makes later fields known.
+    draws : int32 [D + 1] or [0]
+        How many fields a member's leaf draws, by the number of fields seen.
     subspaces : int32 [B, S]
         The fields that a block of a member observes, by their ``place``: first the numeric ones, then the nominal ones,
         then `NO_FIELD`.
@@ -173,6 +179,8 @@ class RegressionTreeArrays(NamedTuple):
     children: np.ndarray
     coefficients: np.ndarray
     scales: np.ndarray
+    seen: np.ndarray
+    draws: np.ndarray
     subspaces: np.ndarray
     used: np.ndarray
     bins: np.ndarray
@@ -200,6 +208,8 @@ def make_regression_tree(a: RegressionTreeArrays) -> Any:
         a.children,
         a.coefficients,
         a.scales,
+        a.seen,
+        a.draws,
         a.subspaces,
         a.used,
         a.bins,
@@ -224,8 +234,8 @@ class Sizes(NamedTuple):
         Whether nodes have linear models, and windows of their errors.
     nodes, blocks, children
         Room for nodes, for leaves with observers, and for children of multiway splits.
-    subspace
-        Fields that a leaf of a forest's member observes; 0 for a tree that is no member.
+    draws
+        Fields that a leaf of a forest's member draws, by how many there are; none for a tree that is no member.
     """
 
     cardinality: tuple[int, ...]
@@ -235,7 +245,7 @@ class Sizes(NamedTuple):
     nodes: int
     blocks: int
     children: int
-    subspace: int = 0
+    draws: tuple[int, ...] = ()
 
 
 def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
@@ -243,7 +253,9 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
     D, B = len(sizes.cardinality), sizes.blocks
     Dm, V = sum(size > 0 for size in sizes.cardinality), sum(sizes.cardinality)
     Dn = D - Dm
-    O, member = min(sizes.subspace, Dn) if sizes.subspace else Dn, sizes.subspace > 0
+    member = len(sizes.draws) > 0
+    S = max(1, sizes.draws[-1]) if member else 0
+    O = min(S, Dn) if member else Dn
     window = adwin_size(WINDOW_ROWS)
     return {
         "numbers": (np.int64, (N_NUMBERS,)),
@@ -256,7 +268,9 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
         "children": (np.int32, (sizes.children,)),
         "coefficients": (np.float64, (sizes.nodes, 1 + Dn + V if sizes.models else 0)),
         "scales": (np.float64, (sizes.nodes, N_SCALE, Dn if sizes.models else 0)),
-        "subspaces": (np.int32, (B, sizes.subspace)),
+        "seen": (np.uint8, (D if member else 0,)),
+        "draws": (np.int32, (len(sizes.draws),)),
+        "subspaces": (np.int32, (B, S)),
         "used": (np.int32, (B, O)),
         "bins": (np.float64, (B, O, sizes.bins, N_BIN)),
         "tables": (np.float64, (B, V, N_MOMENTS)),
@@ -302,6 +316,7 @@ def _empty(sizes: Sizes) -> RegressionTreeArrays:
     a.numeric_fields[:] = np.flatnonzero(~nominal)
     a.nominal_fields[:] = np.flatnonzero(nominal)
     a.first[1:] = np.cumsum(room[nominal])
+    a.draws[:] = sizes.draws
     return a
 
 
@@ -317,7 +332,7 @@ def sizes_of(a: RegressionTreeArrays) -> Sizes:
         len(a.nodes),
         len(a.used),
         len(a.children),
-        a.subspaces.shape[1],
+        tuple(a.draws.tolist()),
     )
 
 
@@ -385,7 +400,7 @@ def rebuilt(a: RegressionTreeArrays, sizes: Sizes) -> RegressionTreeArrays:
     n, m, Dn = len(nodes), len(blocks), len(a.numeric_fields)
     S, O = a.subspaces.shape[1], a.used.shape[1]
     b.numbers[:], b.options[:], b.scale[:], b.random[:] = a.numbers, a.options, a.scale, a.random
-    b.detectors[:] = a.detectors
+    b.detectors[:], b.seen[: len(a.seen)] = a.detectors, a.seen
     b.numbers[N_NODES] = b.numbers[LIVE_NODES] = n
     b.numbers[N_BLOCKS] = b.numbers[LIVE_BLOCKS] = m
     b.numbers[N_CHILDREN], b.numbers[SHORT] = len(children), ENOUGH

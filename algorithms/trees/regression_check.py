@@ -16,6 +16,7 @@ from .regression_arrays import (
     N_BLOCKS,
     N_CHILDREN,
     N_NODES,
+    N_SEEN,
     NO_FIELD,
     RegressionTreeArrays,
     Sizes,
@@ -109,6 +110,8 @@ def _check_nodes(a: RegressionTreeArrays) -> None:
     if a.windows.shape[1]:
         _require(adwin_is_sound(a.windows), "windows", "a window contradicts itself")
     if member:
+        seen = a.seen.astype(np.int64)
+        _require(_within(seen, 0, 2) and seen.sum() == a.numbers[N_SEEN], "seen", "fields are miscounted")
         _require(adwin_is_sound(a.detectors), "detectors", "a window contradicts itself")
 
 

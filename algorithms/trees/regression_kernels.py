@@ -41,6 +41,7 @@ from .regression_arrays import (
     N_CHILDREN,
     N_MOMENTS,
     N_NODES,
+    N_SEEN,
     NO_FIELD,
     NODES,
     RATE,
@@ -194,6 +195,8 @@ def learn_leaf(
 
     b = node.block
     if b < 0:
+        if len(tree.seen) > 0 and tree.numbers[N_SEEN] == 0:
+            return False
         if node.depth >= options[MAX_DEPTH] or tree.numbers[LIVE_BLOCKS] >= options[MAX_BLOCKS]:
             return False
         b = take_block(tree, leaf)
@@ -233,12 +236,15 @@ def take_block(tree: Any, leaf: int) -> int:
 @kernel
 def draw_subspace(tree: Any, b: int) -> None:
     """Choose the fields that a block observes, every choice with the same chance (Knuth's selection sampling)."""
-    D, numeric, S = len(tree.place), len(tree.numeric_fields), tree.subspaces.shape[1]
-    found = 0
-    for i in range(D):
-        if below(tree.random, D - i) < S - found:
-            tree.subspaces[b, found] = i if i < numeric else ~(i - numeric)
-            found += 1
+    numeric, left = len(tree.numeric_fields), tree.numbers[N_SEEN]
+    wanted, found = tree.draws[left], 0
+    for i in range(len(tree.place)):
+        field = tree.numeric_fields[i] if i < numeric else tree.nominal_fields[i - numeric]
+        if tree.seen[field] != 0:
+            if below(tree.random, left) < wanted - found:
+                tree.subspaces[b, found] = tree.place[field]
+                found += 1
+            left -= 1
     tree.subspaces[b, found:] = NO_FIELD
 
 

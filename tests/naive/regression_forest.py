@@ -8,7 +8,7 @@ their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Member:
     def __init__(self, forest: RegressionForest, number: int) -> None:
         self.forest = forest
         self.random = generator(forest.seed, number)
+        self.seen: set[int] = set()
         self.tree = self.new_tree()
         self.background: RegressionTree | None = None
         self.warning, self.drift = np.zeros(adwin_size(WINDOW_ROWS)), np.zeros(adwin_size(WINDOW_ROWS))
@@ -43,7 +44,9 @@ class Member:
 
     def new_tree(self) -> RegressionTree:
         forest = self.forest
-        return RegressionTree(forest.kinds, max_features=forest.max_features, random=self.random, **forest.options)
+        return RegressionTree(
+            forest.kinds, max_features=forest.max_features, seen=self.seen, random=self.random, **forest.options
+        )
 
     def vote(self, x: Sequence[float]) -> float | None:
         """None before the tree has learned anything."""
@@ -51,6 +54,7 @@ class Member:
         return None if root.is_leaf and root.n == 0.0 else self.tree.predict(x)
 
     def learn(self, x: Sequence[float], y: float, w: float) -> None:
+        self.seen |= {j for j, value in enumerate(x) if value == value}
         vote, error = self.vote(x), None
         if vote is not None:
             error = abs(y - vote)
@@ -68,11 +72,13 @@ class Member:
     def watch(self, error: float) -> None:
         scale = 3.0 * math.sqrt(self.all_squares.value)
         share = min(error / scale, 1.0) if scale > 0.0 else 0.0
+        if not self.forest.drift_delta:
+            return
         if self.forest.warning_delta and adwin_rise(self.warning, share, self.forest.warning_delta):
             self.warning[:] = 0.0
             self.background = self.new_tree()
             self.warnings += 1
-        if self.forest.drift_delta and adwin_rise(self.drift, share, self.forest.drift_delta):
+        if adwin_rise(self.drift, share, self.forest.drift_delta):
             self.warning[:] = self.drift[:] = 0.0
             self.tree, self.background = self.background or self.new_tree(), None
             self.squares = Mean()
@@ -87,8 +93,8 @@ class RegressionForest:
         kinds: Sequence[int],
         *,
         n_models: int = 10,
-        max_features: int,
-        aggregation_method: str = "mean",
+        max_features: Callable[[int], int],
+        aggregation_method: str = "median",
         lambda_value: float = 6,
         disable_weighted_vote: bool = True,
         drift_delta: float | None = 0.001,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -286,7 +286,8 @@ class RegressionTree:
     """Plain-Python twin of `HoeffdingTreeRegressor`, and of the adaptive one if ``adaptive``.
 
     ``kinds`` has 0 for each numeric field, and for each nominal one the number of its categories. ``learn`` and
-    ``predict`` take rows with NaN where a value is missing. With ``max_features``, each leaf observes that many fields.
+    ``predict`` take rows with NaN where a value is missing. With ``max_features``, a leaf observes so
+    many of the fields ``seen`` before it learned its first row.
     """
 
     def __init__(
@@ -309,7 +310,8 @@ class RegressionTree:
         drift_delta: float = 0.002,
         switch_significance: float = 0.05,
         seed: int = 0,
-        max_features: int | None = None,
+        max_features: Callable[[int], int] | None = None,
+        seen: set[int] | None = None,
         random: np.ndarray | None = None,
     ) -> None:
         self.kinds = list(kinds)
@@ -320,7 +322,7 @@ class RegressionTree:
         self.adaptive, self.bootstrap = adaptive, bootstrap_sampling
         self.min_window, self.drift_delta, self.significance = drift_window_threshold, drift_delta, switch_significance
         self.random = generator(seed) if random is None else random
-        self.max_features = max_features
+        self.max_features, self.seen = max_features, set() if seen is None else seen
         self.error_weight = self.mean_square = 0.0
         self.root = Node(self.kinds, 0, Model(self.kinds))
 
@@ -385,15 +387,17 @@ class RegressionTree:
             leaf.model.learn(x, y - output, w, self.rate)
         leaf.n += w
         leaf.mean += w * (y - leaf.mean) / leaf.n
-        if leaf.observed is None:
+        if leaf.observed is None and (self.max_features is None or self.seen):
             leaf.observed = self.fields_to_observe()
         for j, value in enumerate(x):
-            if j not in leaf.observed:
+            if j not in (leaf.observed or []):
                 continue
             if value == value and self.kinds[j] == 0:
                 observe(leaf.observers[j], self.n_bins, value, y, residual, w)
             elif value == value:
                 leaf.observers[j][int(value)].add(y, residual, w)
+        if leaf.observed is None:
+            return
         leaf.seen += w
         if leaf.seen - leaf.tried >= self.grace_period:
             leaf.tried = leaf.seen
@@ -404,9 +408,10 @@ class RegressionTree:
         if self.max_features is None:
             return list(range(len(self.kinds)))
         numbers_first = sorted(range(len(self.kinds)), key=lambda j: (self.kinds[j] > 0, j))
+        candidates = [j for j in numbers_first if j in self.seen]
         drawn: list[int] = []
-        for passed, j in enumerate(numbers_first):
-            if below(self.random, len(numbers_first) - passed) < self.max_features - len(drawn):
+        for passed, j in enumerate(candidates):
+            if below(self.random, len(candidates) - passed) < self.max_features(len(candidates)) - len(drawn):
                 drawn.append(j)
         return drawn
 
