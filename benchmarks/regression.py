@@ -1,9 +1,10 @@
-"""Regression trees: errors and speed of ours, River's and MOA's, test-then-train on the same rows in one process.
+"""Regression trees and forests: errors and speed of ours, River's and MOA's, on the same rows in one process.
 
 The streams are River's own generators, with seeds, its data set of approval polls, and electricity prices. River's
 trees get rows as dicts, once as they are and once behind its StandardScaler, since its leaves need scaled numbers.
-MOA's FIMT-DD runs in the loop inside Java that CapyMOA uses, on instances in Java's memory, unscaled. In each of
-`--repeat` rounds everybody takes a turn; times are the best ones.
+MOA's learners run in the loop inside Java that CapyMOA uses, on instances in Java's memory, unscaled. In each of
+`--repeat` rounds everybody takes a turn; times are the best ones. Forests have ten trees each and otherwise their own
+defaults; River's takes seconds for a thousand rows: `--groups trees` leaves the forests out.
 """
 
 # mypy: disable-error-code="import-untyped,import-not-found,no-untyped-call"
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{'stream':<14} {'learner':<34} {'rows':>7} {'MAE':>10} {'RMSE':>10} {'rows/s':>11}  ours is")
     for name in options.streams:
         rows = STREAMS[name](options.rows, options.seed)
-        for group in contestants(rows, options.peers):
+        for group in contestants(rows, options.groups, options.peers):
             for number in range(options.repeat):
                 for contestant in group if number % 2 == 0 else group[::-1]:
                     contestant.turn(rows.y)
@@ -159,8 +160,18 @@ STREAMS: dict[str, Callable[[int, int], Rows]] = {
 # -- contestants -------------------------------------------------------------------------------------------------------
 
 
-def contestants(rows: Rows, peers: Sequence[str]) -> list[list[Contestant]]:
-    """Two groups, plain and adaptive trees, each with ours first."""
+def contestants(rows: Rows, groups: Sequence[str], peers: Sequence[str]) -> list[list[Contestant]]:
+    """Plain trees and adaptive trees, and forests, each with ours first."""
+    made = []
+    if "trees" in groups:
+        made += trees(rows, peers)
+    if "forests" in groups:
+        made.append(forests(rows, peers))
+    return made
+
+
+def trees(rows: Rows, peers: Sequence[str]) -> list[list[Contestant]]:
+    """Two groups, plain and adaptive trees."""
     import streamlearn as sl
 
     plain = [Contestant("streamlearn HoeffdingTree", ours(sl.HoeffdingTreeRegressor, rows))]
@@ -175,8 +186,29 @@ def contestants(rows: Rows, peers: Sequence[str]) -> list[list[Contestant]]:
             group += [Contestant(title, rivers(maker, rows, scaled=False))]
             group += [Contestant(title + ", scaled", rivers(maker, rows, scaled=True))]
     if "moa" in peers:
-        plain.append(Contestant("MOA FIMT-DD", moas(rows)))
+        plain.append(Contestant("MOA FIMT-DD", moas(rows, "trees.FIMTDD")))
     return [plain, adaptive]
+
+
+def forests(rows: Rows, peers: Sequence[str]) -> list[Contestant]:
+    """Adaptive random forests of ten trees."""
+    import streamlearn as sl
+
+    def make() -> sl.AdaptiveRandomForestRegressor:
+        return sl.AdaptiveRandomForestRegressor(n_models=10)
+
+    group = [Contestant("streamlearn AdaptiveRandomForest", ours(make, rows))]
+    if "river" in peers:
+        from river import forest
+
+        def rivers_make() -> forest.ARFRegressor:
+            return forest.ARFRegressor(seed=1)
+
+        group.append(Contestant("River ARF", rivers(rivers_make, rows, scaled=False)))
+        group.append(Contestant("River ARF, scaled", rivers(rivers_make, rows, scaled=True)))
+    if "moa" in peers:
+        group.append(Contestant("MOA AdaptiveRandomForest", moas(rows, "meta.AdaptiveRandomForestRegressor -s 10")))
+    return group
 
 
 def ours(make: Callable[[], Any], rows: Rows) -> Callable[[], tuple[float, np.ndarray]]:
@@ -211,12 +243,13 @@ def rivers(make: Callable[[], Any], rows: Rows, *, scaled: bool) -> Callable[[],
     return take
 
 
-def moas(rows: Rows) -> Callable[[], tuple[float, np.ndarray]]:
+def moas(rows: Rows, command: str) -> Callable[[], tuple[float, np.ndarray]]:
     """Java's own loop, timed; the predictions come from a second, slower pass."""
     import jpype
     from capymoa.stream import NumpyStream  # starts Java; only then can Java's packages be imported
-    from moa.classifiers.trees import FIMTDD
+    from moa.classifiers import Regressor
     from moa.evaluation import BasicRegressionPerformanceEvaluator, EfficientEvaluationLoops
+    from moa.options import ClassOption
     from moa.streams import CachedInstancesStream
 
     stream = NumpyStream(rows.X, rows.y, target_type="numeric", feature_names=rows.fields)
@@ -224,7 +257,7 @@ def moas(rows: Rows) -> Callable[[], tuple[float, np.ndarray]]:
     instances = in_java(rows, header, jpype)
 
     def fresh() -> Any:
-        learner = FIMTDD()
+        learner = ClassOption.cliStringToObject(command, Regressor, None)
         learner.setModelContext(header)
         learner.prepareForUse()
         return learner
@@ -268,6 +301,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000, help="rows of a stream, at most")
     parser.add_argument("--streams", nargs="+", choices=list(STREAMS), default=list(STREAMS))
+    parser.add_argument("--groups", nargs="+", choices=("trees", "forests"), default=["trees", "forests"])
     parser.add_argument("--peers", nargs="*", choices=("river", "moa"), default=["river", "moa"])
     parser.add_argument("--repeat", type=int, default=3, help="rounds")
     parser.add_argument("--seed", type=int, default=42, help="of the streams")

@@ -131,7 +131,8 @@ def learn_from(
     """
     options, nodes, mode = borrowed(tree.options), borrowed(tree.nodes), int(tree.options[LEAF_MODE])
     coefficients, scales = borrowed(tree.coefficients), borrowed(tree.scales)
-    used, bins, tables = borrowed(tree.used), borrowed(tree.bins), borrowed(tree.tables)
+    subspaces, used = borrowed(tree.subspaces), borrowed(tree.used)
+    bins, tables = borrowed(tree.bins), borrowed(tree.tables)
     waiting, leaf, above, slot, output = watch_path(tree, start, X, row, y, values, rows, z, pending, waiting)
     if slot != NO_SLOT:
         grown = new_branch(tree, above, slot)
@@ -141,7 +142,9 @@ def learn_from(
                 output = model_output(coefficients, scales, leaf, values, rows, z)
     if options[BOOTSTRAP] != 0.0:
         w *= max(1, poisson(tree.random, 1.0))
-    if learn_leaf(tree, leaf, y, w, output, values, rows, z, options, nodes, coefficients, scales, used, bins, tables):
+    if learn_leaf(
+        tree, leaf, y, w, output, values, rows, z, options, nodes, coefficients, scales, subspaces, used, bins, tables
+    ):
         attempt_split(tree, leaf)
         if leaf == start and start > 0 and nodes[start].kind >= NUMERIC:
             forget_errors(nodes, nodes[start].parent)  # both are compared on the same rows, from here on

@@ -27,10 +27,11 @@ from .arrays import MULTIWAY, NUMERIC, widest_split
     STARTED,
     SWITCHED,
     PRUNED,
+    N_SEEN,
     SHORT,
-) = range(10)
+) = range(11)
 """Places in ``numbers``."""
-N_NUMBERS = 10
+N_NUMBERS = 11
 
 ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
 """What ``numbers[SHORT]`` says that `advance` stopped for."""
@@ -52,9 +53,11 @@ ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS = range(5)
     SIGNIFICANCE,
     DRIFT_DELTA,
     RESIDUALS,
-) = range(16)
+    RESAMPLING,
+    WARNING_DELTA,
+) = range(18)
 """Places in ``options``."""
-N_OPTIONS = 16
+N_OPTIONS = 18
 
 BY_MEAN, BY_MODEL, BY_EITHER = range(3)
 """Values of ``options[LEAF_MODE]``; `PREDICTIONS` has their names."""
@@ -75,7 +78,16 @@ SEEN, CENTRE, VARIANCE, INVERSE = range(4)
 N_SCALE = 4
 
 WINDOW_ROWS = 20
-"""Bucket rows of a node's ADWIN: it remembers up to five million errors."""
+"""Bucket rows of an ADWIN: it remembers up to five million errors."""
+
+WARNING, DRIFT = range(2)
+"""Rows of ``detectors``."""
+
+ERRORS, MEAN_SQUARE, VOTES, VOTES_SQUARE = range(4)
+"""Places in ``scale``."""
+
+NO_FIELD = -(2**31)
+"""In ``subspaces``: no field."""
 
 NODE = np.dtype(
     [
@@ -107,14 +119,15 @@ class RegressionTreeArrays(NamedTuple):
 
     ``D`` fields, of which ``Dn`` numeric and ``Dm`` nominal; room for ``V`` categories over all nominal fields, for
     ``N`` nodes, ``B`` blocks and ``K`` children; ``P = 1 + Dn + V`` coefficients a node, or none if leaves predict
-    means. ``R`` random words and ``A`` numbers for a window of errors, if the tree is monitored, else none.
+    means. ``R`` random words and ``A`` numbers for a window of errors, if the tree is monitored, else none. If the tree
+    is a member of a forest, each leaf observes ``S`` fields, of which up to ``O = min(S, Dn)`` are numeric, else all.
 
     Attributes
     ----------
-    numbers : int64 [10]
+    numbers : int64 [11]
         Nodes, children and blocks in the arrays; those of the first and the last that are alive; alternate trees alive,
-        ever started, ever put in place, ever given up; what there is no room for.
-    options : float64 [16]
+        ever started, ever put in place, ever given up; fields that a member has seen; what there is no room for.
+    options : float64 [18]
         Parameters, see `tree_options`.
     place : int32 [D]
         Of a numeric field, its index among the numeric ones; of a nominal field, ``~`` its index among the nominal.
@@ -131,18 +144,29 @@ class RegressionTreeArrays(NamedTuple):
         Linear model of each node: intercept, numeric fields, categories.
     scales : float64 [N, 4, Dn]
         What the model standardises numeric fields by; no rows' worth if leaves predict means.
-    used : int32 [B, Dn]
+    seen : uint8 [D] or [0]
+        Whether a member has learned a row that had the field: its leaves draw among these, so that it does not matter
+        how early a batch makes later fields known.
+    draws : int32 [D + 1] or [0]
+        How many fields a member's leaf draws, by the number of fields seen.
+    subspaces : int32 [B, S]
+        The fields that a block of a member observes, by their ``place``: first the numeric ones, then the nominal ones,
+        then `NO_FIELD`.
+    used : int32 [B, O]
         Bins in use.
-    bins : float64 [B, Dn, bins, 7]
-        Numeric observers: moments by intervals of the field, in ascending order.
+    bins : float64 [B, O, bins, 7]
+        Numeric observers: moments by intervals of the field, in ascending order; ``O = Dn`` if all are observed.
     tables : float64 [B, V, 5]
         Nominal observers: moments by category.
     windows : float64 [N, A]
         ADWIN over the errors of each node.
-    scale : float64 [2]
-        Weight and mean of all squared errors, by which the errors in the windows are scaled.
+    detectors : float64 [2, A] or [0, 0]
+        ADWIN over the errors of a member, for warnings and for drifts.
+    scale : float64 [4]
+        Weight and mean of all squared errors, by which the errors in the windows are scaled; of a member, also those
+        since its tree took its place.
     random : uint64 [R]
-        Generator of the bootstrap's weights.
+        Generator of the bootstrap's weights, and of a member's subspaces.
     """
 
     numbers: np.ndarray
@@ -155,10 +179,14 @@ class RegressionTreeArrays(NamedTuple):
     children: np.ndarray
     coefficients: np.ndarray
     scales: np.ndarray
+    seen: np.ndarray
+    draws: np.ndarray
+    subspaces: np.ndarray
     used: np.ndarray
     bins: np.ndarray
     tables: np.ndarray
     windows: np.ndarray
+    detectors: np.ndarray
     scale: np.ndarray
     random: np.ndarray
 
@@ -180,10 +208,14 @@ def make_regression_tree(a: RegressionTreeArrays) -> Any:
         a.children,
         a.coefficients,
         a.scales,
+        a.seen,
+        a.draws,
+        a.subspaces,
         a.used,
         a.bins,
         a.tables,
         a.windows,
+        a.detectors,
         a.scale,
         a.random,
     )
@@ -202,6 +234,8 @@ class Sizes(NamedTuple):
         Whether nodes have linear models, and windows of their errors.
     nodes, blocks, children
         Room for nodes, for leaves with observers, and for children of multiway splits.
+    draws
+        Fields that a leaf of a forest's member draws, by how many there are; none for a tree that is no member.
     """
 
     cardinality: tuple[int, ...]
@@ -211,6 +245,7 @@ class Sizes(NamedTuple):
     nodes: int
     blocks: int
     children: int
+    draws: tuple[int, ...] = ()
 
 
 def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
@@ -218,6 +253,10 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
     D, B = len(sizes.cardinality), sizes.blocks
     Dm, V = sum(size > 0 for size in sizes.cardinality), sum(sizes.cardinality)
     Dn = D - Dm
+    member = len(sizes.draws) > 0
+    S = max(1, sizes.draws[-1]) if member else 0
+    O = min(S, Dn) if member else Dn
+    window = adwin_size(WINDOW_ROWS)
     return {
         "numbers": (np.int64, (N_NUMBERS,)),
         "options": (np.float64, (N_OPTIONS,)),
@@ -229,12 +268,16 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
         "children": (np.int32, (sizes.children,)),
         "coefficients": (np.float64, (sizes.nodes, 1 + Dn + V if sizes.models else 0)),
         "scales": (np.float64, (sizes.nodes, N_SCALE, Dn if sizes.models else 0)),
-        "used": (np.int32, (B, Dn)),
-        "bins": (np.float64, (B, Dn, sizes.bins, N_BIN)),
+        "seen": (np.uint8, (D if member else 0,)),
+        "draws": (np.int32, (len(sizes.draws),)),
+        "subspaces": (np.int32, (B, S)),
+        "used": (np.int32, (B, O)),
+        "bins": (np.float64, (B, O, sizes.bins, N_BIN)),
         "tables": (np.float64, (B, V, N_MOMENTS)),
-        "windows": (np.float64, (sizes.nodes, adwin_size(WINDOW_ROWS) if sizes.monitored else 0)),
-        "scale": (np.float64, (2,)),
-        "random": (np.uint64, (4 if sizes.monitored else 0,)),
+        "windows": (np.float64, (sizes.nodes, window if sizes.monitored else 0)),
+        "detectors": (np.float64, (2, window) if member else (0, 0)),
+        "scale": (np.float64, (4,)),
+        "random": (np.uint64, (4 if sizes.monitored or member else 0,)),
     }
 
 
@@ -245,7 +288,7 @@ def allocate(sizes: Sizes, options: np.ndarray, random: np.ndarray) -> Regressio
     ----------
     sizes
         Room, of which there will be at least what a first row may need.
-    options : float64 [16]
+    options : float64 [18]
         The parameters.
     random : uint64 [4] or [0]
         The generator's first state.
@@ -273,6 +316,7 @@ def _empty(sizes: Sizes) -> RegressionTreeArrays:
     a.numeric_fields[:] = np.flatnonzero(~nominal)
     a.nominal_fields[:] = np.flatnonzero(nominal)
     a.first[1:] = np.cumsum(room[nominal])
+    a.draws[:] = sizes.draws
     return a
 
 
@@ -288,6 +332,7 @@ def sizes_of(a: RegressionTreeArrays) -> Sizes:
         len(a.nodes),
         len(a.used),
         len(a.children),
+        tuple(a.draws.tolist()),
     )
 
 
@@ -353,13 +398,16 @@ def rebuilt(a: RegressionTreeArrays, sizes: Sizes) -> RegressionTreeArrays:
         )
     )
     n, m, Dn = len(nodes), len(blocks), len(a.numeric_fields)
+    S, O = a.subspaces.shape[1], a.used.shape[1]
     b.numbers[:], b.options[:], b.scale[:], b.random[:] = a.numbers, a.options, a.scale, a.random
+    b.detectors[:], b.seen[: len(a.seen)] = a.detectors, a.seen
     b.numbers[N_NODES] = b.numbers[LIVE_NODES] = n
     b.numbers[N_BLOCKS] = b.numbers[LIVE_BLOCKS] = m
     b.numbers[N_CHILDREN], b.numbers[SHORT] = len(children), ENOUGH
     b.nodes[:n], b.children[: len(children)] = nodes, children
     b.windows[:n] = a.windows[alive]
-    b.used[:m, :Dn], b.bins[:m, :Dn] = a.used[blocks], a.bins[blocks]
+    b.subspaces[:m, :S], b.subspaces[:m, S:] = a.subspaces[blocks], NO_FIELD
+    b.used[:m, :O], b.bins[:m, :O] = a.used[blocks], a.bins[blocks]
     if old.models:
         b.scales[:n, :, :Dn] = a.scales[alive]
         b.coefficients[:n, : 1 + Dn] = a.coefficients[alive, : 1 + Dn]

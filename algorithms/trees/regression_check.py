@@ -16,6 +16,8 @@ from .regression_arrays import (
     N_BLOCKS,
     N_CHILDREN,
     N_NODES,
+    N_SEEN,
+    NO_FIELD,
     RegressionTreeArrays,
     Sizes,
     layout,
@@ -98,12 +100,19 @@ def _check_nodes(a: RegressionTreeArrays) -> None:
     owners = np.flatnonzero(nodes["alternate"] >= 0)
     _require(_within(nodes["alternate"], -1, len(nodes)), "nodes", "an alternate tree is not there")
     _require((nodes["alternate"][owners] > owners).all(), "nodes", "an alternate tree comes before its split")
-    _require(splits[owners].all(), "nodes", "a leaf has an alternate tree")
+    member = a.subspaces.shape[1] > 0
+    _require(
+        (owners == 0).all() if member else splits[owners].all(), "nodes", "a node that can't has an alternate tree"
+    )
     alternate[nodes["alternate"][owners]] = 1
     _require(len(owners) == alternate.sum() == a.numbers[ALTERNATES], "numbers", "alternate trees are miscounted")
     _require((depth[1:] == (depth[parent] + 1 - alternate)[1:]).all(), "nodes", "a depth disagrees with the parent's")
     if a.windows.shape[1]:
         _require(adwin_is_sound(a.windows), "windows", "a window contradicts itself")
+    if member:
+        seen = a.seen.astype(np.int64)
+        _require(_within(seen, 0, 2) and seen.sum() == a.numbers[N_SEEN], "seen", "fields are miscounted")
+        _require(adwin_is_sound(a.detectors), "detectors", "a window contradicts itself")
 
 
 def _check_children(a: RegressionTreeArrays) -> None:
@@ -141,3 +150,8 @@ def _check_blocks(a: RegressionTreeArrays) -> None:
     in_use = np.sort(a.nodes["block"][owned])
     _require(np.array_equal(in_use, np.arange(len(a.used))), "nodes", "a block has no owner, or two")
     _require(_within(a.used, 0, a.bins.shape[2] + 1), "used", "more bins are in use than there are")
+    fields, slots, O = a.subspaces.astype(np.int64), np.arange(a.subspaces.shape[1]), a.used.shape[1]
+    numeric, nominal = fields >= 0, (fields < 0) & (fields != NO_FIELD)
+    _require((fields[numeric] < len(a.numeric_fields)).all(), "subspaces", "a field is not there")
+    _require((~fields[nominal] < len(a.nominal_fields)).all(), "subspaces", "a field is not there")
+    _require(not numeric[:, slots >= O].any(), "subspaces", "a numeric field has no observer")

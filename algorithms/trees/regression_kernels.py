@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from streamlearn.compiled import borrowed, inlined, kernel
+from streamlearn.random import below
 
 from .arrays import BINARY, LEAF, MULTIWAY, NUMERIC
 from .leaf_model import LIMIT, learn_model, model_output, read_row
@@ -40,6 +41,8 @@ from .regression_arrays import (
     N_CHILDREN,
     N_MOMENTS,
     N_NODES,
+    N_SEEN,
+    NO_FIELD,
     NODES,
     RATE,
     RESIDUALS,
@@ -170,6 +173,7 @@ def learn_leaf(
     nodes: np.ndarray,
     coefficients: np.ndarray,
     scales: np.ndarray,
+    subspaces: np.ndarray,
     used: np.ndarray,
     bins: np.ndarray,
     tables: np.ndarray,
@@ -191,15 +195,27 @@ def learn_leaf(
 
     b = node.block
     if b < 0:
+        if len(tree.seen) > 0 and tree.numbers[N_SEEN] == 0:
+            return False
         if node.depth >= options[MAX_DEPTH] or tree.numbers[LIVE_BLOCKS] >= options[MAX_BLOCKS]:
             return False
         b = take_block(tree, leaf)
-    for j in range(len(values)):
-        if values[j] == values[j]:
-            used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, residual, w)
-    for i in range(len(rows)):
-        if rows[i] >= 0:
-            add_target(tables[b, rows[i]], y, residual, w)
+    observed = subspaces.shape[1]
+    if observed == 0:
+        for j in range(len(values)):
+            if values[j] == values[j]:
+                used[b, j] = observe_number(bins[b, j], used[b, j], values[j], y, residual, w)
+        for i in range(len(rows)):
+            if rows[i] >= 0:
+                add_target(tables[b, rows[i]], y, residual, w)
+    for slot in range(observed):
+        place = subspaces[b, slot]
+        if place >= 0:
+            x = values[place]
+            if x == x:
+                used[b, slot] = observe_number(bins[b, slot], used[b, slot], x, y, residual, w)
+        elif place != NO_FIELD and rows[~place] >= 0:
+            add_target(tables[b, rows[~place]], y, residual, w)
     node.seen += w
     return node.seen - node.tried >= options[GRACE]
 
@@ -212,7 +228,35 @@ def take_block(tree: Any, leaf: int) -> int:
     numbers[N_BLOCKS] += 1
     numbers[LIVE_BLOCKS] += 1
     tree.nodes[leaf].block = b
+    if tree.subspaces.shape[1] > 0:
+        draw_subspace(tree, b)
     return b
+
+
+@kernel
+def draw_subspace(tree: Any, b: int) -> None:
+    """Choose the fields that a block observes, every choice with the same chance (Knuth's selection sampling)."""
+    numeric, left = len(tree.numeric_fields), tree.numbers[N_SEEN]
+    wanted, found = tree.draws[left], 0
+    for i in range(len(tree.place)):
+        field = tree.numeric_fields[i] if i < numeric else tree.nominal_fields[i - numeric]
+        if tree.seen[field] != 0:
+            if below(tree.random, left) < wanted - found:
+                tree.subspaces[b, found] = tree.place[field]
+                found += 1
+            left -= 1
+    tree.subspaces[b, found:] = NO_FIELD
+
+
+@inlined
+def slot_of(subspaces: np.ndarray, b: int, place: int) -> int:
+    """Where a block keeps its observer of a field, or -1 where it has none; for a nominal field, only whether."""
+    if subspaces.shape[1] == 0:
+        return max(place, 0)
+    for slot in range(subspaces.shape[1]):
+        if subspaces[b, slot] == place:
+            return slot
+    return -1
 
 
 @kernel
@@ -277,7 +321,8 @@ def walk(tree: Any, work: Any, start: int, values: np.ndarray, rows: np.ndarray,
     numeric_fields, nominal_fields = borrowed(tree.numeric_fields), borrowed(tree.nominal_fields)
     nodes, children = borrowed(tree.nodes), borrowed(tree.children)
     coefficients, scales = borrowed(tree.coefficients), borrowed(tree.scales)
-    used, bins, tables = borrowed(tree.used), borrowed(tree.bins), borrowed(tree.tables)
+    subspaces, used = borrowed(tree.subspaces), borrowed(tree.used)
+    bins, tables = borrowed(tree.bins), borrowed(tree.tables)
     X, targets, weights = borrowed(work.X), borrowed(work.y), borrowed(work.weight)
     schedule, prediction = borrowed(work.schedule), borrowed(work.prediction)
     mode = int(options[LEAF_MODE])
@@ -315,7 +360,22 @@ def walk(tree: Any, work: Any, start: int, values: np.ndarray, rows: np.ndarray,
                     output = model_output(coefficients, scales, leaf, values, rows, z)
         y, w = targets[row], weights[row]
         if learn_leaf(
-            tree, leaf, y, w, output, values, rows, z, options, nodes, coefficients, scales, used, bins, tables
+            tree,
+            leaf,
+            y,
+            w,
+            output,
+            values,
+            rows,
+            z,
+            options,
+            nodes,
+            coefficients,
+            scales,
+            subspaces,
+            used,
+            bins,
+            tables,
         ):
             attempt_split(tree, leaf)
     return len(schedule)
@@ -332,13 +392,9 @@ def attempt_split(tree: Any, leaf: int) -> None:
     """
     options, node = tree.options, tree.nodes[leaf]
     node.tried = node.seen
-    longest = tree.bins.shape[2]
-    for i in range(len(tree.nominal_fields)):
-        longest = max(longest, tree.first[i + 1] - tree.first[i])
-    scratch, parts = np.empty((longest + 1, N_MOMENTS)), np.empty((2, N_MOMENTS))
     best, second, feature, point = 0.0, 0.0, -1, 0.0
     for field in range(len(tree.place)):
-        merit, where = best_split(tree, node.block, field, node.seen, scratch, parts)
+        merit, where = best_split(tree, node.block, field, node.seen)
         if merit > best:
             best, second, feature, point = merit, best, field, where
         elif merit > second:
@@ -347,33 +403,33 @@ def attempt_split(tree: Any, leaf: int) -> None:
         return
     bound = math.sqrt(math.log(1.0 / options[DELTA]) / (2.0 * node.seen))
     if second / best < 1.0 - bound or bound < options[TAU]:
-        split_leaf(tree, leaf, feature, point, best, parts)
+        split_leaf(tree, leaf, feature, point, best)
 
 
 @kernel
-def best_split(
-    tree: Any, b: int, field: int, weight: float, scratch: np.ndarray, parts: np.ndarray
-) -> tuple[float, float]:
+def best_split(tree: Any, b: int, field: int, weight: float) -> tuple[float, float]:
     """The best split on a field: its merit, and its threshold, category, or -1 for one branch a category.
 
     The merit is the reduction of variance among the rows that have the field, times their share of all rows.
     """
     place, least, residuals = tree.place[field], tree.options[MIN_SAMPLES], tree.options[RESIDUALS]
+    slot = slot_of(tree.subspaces, b, place)
+    if slot < 0:
+        return 0.0, 0.0
     if place >= 0:
-        n = tree.used[b, place]
+        n = tree.used[b, slot]
         if n < 2:
             return 0.0, 0.0
-        merit, point = best_number_split(tree.bins[b, place], n, least, residuals, scratch)
-        known = scratch[n - 1, WEIGHT]
+        merit, point, known = best_number_split(tree.bins[b, slot], n, least, residuals)
     else:
         table = tree.tables[b, tree.first[~place] : tree.first[~place + 1]]
-        merit, category = best_category_split(table, least, residuals, tree.options[BINARY_ONLY] != 0.0, scratch, parts)
-        point, known = float(category), scratch[len(table), WEIGHT]
+        merit, category, known = best_category_split(table, least, residuals, tree.options[BINARY_ONLY] != 0.0)
+        point = float(category)
     return (merit * known / weight, point) if merit > 0.0 else (0.0, point)
 
 
 @kernel
-def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, branches: np.ndarray) -> None:
+def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float) -> None:
     """Turn a leaf into a split whose children begin with its model and with their own share of the targets."""
     numbers, node, place = tree.numbers, tree.nodes[leaf], tree.place[feature]
     b, depth = node.block, node.depth + 1
@@ -399,8 +455,10 @@ def split_leaf(tree: Any, leaf: int, feature: int, point: float, merit: float, b
                 if table[k, WEIGHT] > heaviest:
                     heaviest, node.usual = table[k, WEIGHT], child
     else:
+        branches = np.empty((2, N_MOMENTS))
         if kind == NUMERIC:
-            number_branches(tree.bins[b, place], tree.used[b, place], point, branches)
+            slot = slot_of(tree.subspaces, b, place)
+            number_branches(tree.bins[b, slot], tree.used[b, slot], point, branches)
         else:
             category_branches(table, int(point), branches)
         node.child = split_off(tree, leaf, depth, branches[0])

@@ -7,21 +7,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from streamlearn.array_learner import Layout, Regressor, capacity
-from streamlearn.errors import OptionError
-from streamlearn.parameters import check_choice, check_range
+from streamlearn.array_learner import Layout, Regressor
 from streamlearn.schema import Schema, Shape
 
 from . import regression_arrays as tree_arrays
-from .arrays import DEEPEST
-from .regression_arrays import PREDICTIONS, RegressionTreeArrays, Sizes, make_regression_tree
+from .regression_arrays import RegressionTreeArrays, Sizes, make_regression_tree
 from .regression_check import check_regression_tree
+from .regression_growth import RegressionGrowth
 from .regression_kernels import advance
 from .regression_one_row import advance_one, tree_address
 from .regression_view import RegressionTreeView
 
 
-class HoeffdingTreeRegressor(Regressor):
+class HoeffdingTreeRegressor(RegressionGrowth, Regressor):
     """A tree of linear models that splits a leaf once enough rows prove which field is best.
 
     A leaf collects targets, and what its linear model leaves of them, by intervals of each numeric field and by
@@ -127,55 +125,31 @@ class HoeffdingTreeRegressor(Regressor):
         max_active_leaves: int = 32_768,
         schema: Schema | None = None,
     ) -> None:
-        check_range("grace_period", grace_period, 0, 1e12, open_low=True)
-        if max_depth is not None:
-            check_range("max_depth", max_depth, 0, DEEPEST, kind=int)
-        check_range("delta", delta, 0, 1, open_low=True)
-        check_range("tau", tau, 0, 1e6)
-        check_choice("leaf_prediction", leaf_prediction, PREDICTIONS)
-        check_range("residual_weight", residual_weight, 0, 1)
-        check_range("learning_rate", learning_rate, 0, 1, open_low=True)
-        check_range("model_selector_decay", model_selector_decay, 0, 1)
-        check_range("min_samples_split", min_samples_split, 0, 1e12)
-        check_range("n_bins", n_bins, 8, 4096, kind=int)
-        check_range("max_nodes", max_nodes, 1, 2**30, kind=int)
-        check_range("max_active_leaves", max_active_leaves, 1, 2**30, kind=int)
-        if not isinstance(binary_split, bool):
-            raise OptionError(f"binary_split must be true or false, got {binary_split!r}")
-        self.grace_period, self.max_depth = grace_period, max_depth
-        self.delta, self.tau = delta, tau
-        self.leaf_prediction, self.residual_weight = leaf_prediction, residual_weight
-        self.learning_rate, self.model_selector_decay = learning_rate, model_selector_decay
-        self.min_samples_split, self.binary_split, self.n_bins = min_samples_split, binary_split, n_bins
-        self.max_nodes, self.max_active_leaves = max_nodes, max_active_leaves
+        self._set_growth(
+            grace_period=grace_period,
+            max_depth=max_depth,
+            delta=delta,
+            tau=tau,
+            leaf_prediction=leaf_prediction,
+            residual_weight=residual_weight,
+            learning_rate=learning_rate,
+            model_selector_decay=model_selector_decay,
+            min_samples_split=min_samples_split,
+            binary_split=binary_split,
+            n_bins=n_bins,
+            max_nodes=max_nodes,
+            max_active_leaves=max_active_leaves,
+        )
         super().__init__(schema=schema)
 
     # -- arrays -------------------------------------------------------------------------------------------------------
-
-    def _options(self) -> np.ndarray:
-        """The parameters as the kernels take them."""
-        options = np.zeros(tree_arrays.N_OPTIONS)
-        options[tree_arrays.GRACE] = self.grace_period
-        options[tree_arrays.DELTA], options[tree_arrays.TAU] = self.delta, self.tau
-        options[tree_arrays.LEAF_MODE] = PREDICTIONS.index(self.leaf_prediction)
-        options[tree_arrays.RESIDUALS] = 0.0 if self.leaf_prediction == "mean" else self.residual_weight
-        options[tree_arrays.DECAY] = self.model_selector_decay
-        options[tree_arrays.MIN_SAMPLES] = self.min_samples_split
-        options[tree_arrays.BINARY_ONLY] = self.binary_split
-        options[tree_arrays.RATE] = self.learning_rate
-        options[tree_arrays.MAX_DEPTH] = DEEPEST if self.max_depth is None else self.max_depth
-        options[tree_arrays.MAX_NODES] = self.max_nodes
-        options[tree_arrays.MAX_BLOCKS] = self.max_active_leaves
-        return options
 
     def _generator(self) -> np.ndarray:
         """First state of the generator of random numbers; this tree needs none."""
         return np.zeros(0, np.uint64)
 
     def _sizes(self, shape: Shape) -> Sizes:
-        """Room for a tree that is one leaf."""
-        room = tuple(capacity(n) if nominal else 0 for n, nominal in zip(shape.cardinality, shape.nominal, strict=True))
-        return Sizes(room, self.n_bins, self.leaf_prediction != "mean", self._monitored, 16, 2, 0)
+        return super()._sizes(shape)._replace(monitored=self._monitored)
 
     def _layout(self, shape: Shape) -> Layout:
         return tree_arrays.layout(self._sizes(shape))

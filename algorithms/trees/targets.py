@@ -14,7 +14,7 @@ import numpy as np
 
 from streamlearn.compiled import inlined, kernel
 
-from .regression_arrays import HIGH, LOW, MEAN, N_BIN, N_MOMENTS, RESIDUAL, SQUARES, UNEXPLAINED, WEIGHT
+from .regression_arrays import HIGH, LOW, MEAN, N_BIN, RESIDUAL, SQUARES, UNEXPLAINED, WEIGHT
 
 
 @inlined
@@ -43,31 +43,58 @@ def merge(into: np.ndarray, other: np.ndarray) -> None:
             into[squares] += other[squares] + distance * distance * (n * share)
 
 
-@inlined
-def variance(moments: np.ndarray, squares: int) -> float:
-    """Sample variance, 0 up to weight 1."""
-    return moments[squares] / (moments[WEIGHT] - 1.0) if moments[WEIGHT] > 1.0 else 0.0
+# -- merits ------------------------------------------------------------------------------------------------------------
+#
+# The merit of a split is the share of variance that it takes away: of the residuals, and of the targets, in mixture. It
+# comes from sums of w (m - M) and of squares + w (m - M)^2 over the bins or categories on one side, where m is a bin's
+# mean and M that of all. They cost additions only; the other side's are what is left of all.
 
 
 @inlined
-def reduction(total: np.ndarray, left: np.ndarray, right: np.ndarray, squares: int) -> float:
-    """What share of the variance a split in two takes away."""
-    before = variance(total, squares)
-    if not before > 0.0:
-        return 0.0
-    after = left[WEIGHT] * variance(left, squares) + right[WEIGHT] * variance(right, squares)
-    return 1.0 - after / (total[WEIGHT] * before)
+def spread(n: float, deviation: float, squares: float) -> float:
+    """Sample variance times weight of a side with such sums; 0 up to weight 1."""
+    return max(n * squares - deviation * deviation, 0.0) / (n - 1.0) if n > 1.0 else 0.0
 
 
 @inlined
-def merit_of(total: np.ndarray, left: np.ndarray, right: np.ndarray, residuals: float) -> float:
-    """Merit of a split in two: the share of variance it takes away of the residuals, and of the targets, in mixture."""
-    merit = 0.0
-    if residuals > 0.0:
-        merit += residuals * reduction(total, left, right, UNEXPLAINED)
-    if residuals < 1.0:
-        merit += (1.0 - residuals) * reduction(total, left, right, SQUARES)
-    return merit
+def centres(moments: np.ndarray, n: int) -> tuple[float, float, float]:
+    """Weight of the first ``n`` rows of moments, and their means of targets and of residuals."""
+    weight, y, residual = 0.0, 0.0, 0.0
+    for k in range(n):
+        weight += moments[k, WEIGHT]
+        y += moments[k, WEIGHT] * moments[k, MEAN]
+        residual += moments[k, WEIGHT] * moments[k, RESIDUAL]
+    return weight, y / weight, residual / weight
+
+
+@inlined
+def prices(
+    moments: np.ndarray, n: int, weight: float, y: float, residual: float, residuals: float
+) -> tuple[float, float, float, float, float]:
+    """What a merit is worked out from, given the share of residuals in it.
+
+    Returns
+    -------
+    float, float, float, float, float
+        Squares of all targets and of all residuals; the merit of a split that leaves no spread; by how much each unit
+        of the targets' spread lowers it, and each of the residuals'. A part that has not varied counts nothing.
+    """
+    all_y, all_residuals = 0.0, 0.0
+    for k in range(n):
+        distance = moments[k, MEAN] - y
+        all_y += moments[k, SQUARES] + moments[k, WEIGHT] * distance * distance
+        distance = moments[k, RESIDUAL] - residual
+        all_residuals += moments[k, UNEXPLAINED] + moments[k, WEIGHT] * distance * distance
+    most, of_y, of_residuals = 0.0, 0.0, 0.0
+    before = spread(weight, 0.0, all_y)
+    if before > 0.0:
+        most += 1.0 - residuals
+        of_y = (1.0 - residuals) / before
+    before = spread(weight, 0.0, all_residuals)
+    if before > 0.0:
+        most += residuals
+        of_residuals = residuals / before
+    return all_y, all_residuals, most, of_y, of_residuals
 
 
 # -- bins --------------------------------------------------------------------------------------------------------------
@@ -139,10 +166,8 @@ def merge_neighbours(bins: np.ndarray) -> int:
 
 
 @kernel
-def best_number_split(
-    bins: np.ndarray, n: int, least: float, residuals: float, scratch: np.ndarray
-) -> tuple[float, float]:
-    """The best threshold between two of ``n`` bins.
+def best_number_split(bins: np.ndarray, n: int, least: float, residuals: float) -> tuple[float, float, float]:
+    """The best threshold between two of ``n`` bins, the lowest of equals.
 
     Parameters
     ----------
@@ -150,30 +175,34 @@ def best_number_split(
         Weight that both sides must have.
     residuals
         Their share in the merit.
-    scratch : float64 [bins + 1, 5]
-        The moments of all targets are left in the last of its first ``n`` rows.
 
     Returns
     -------
-    float, float
-        The merit, 0 if there is no threshold that is any good; the threshold.
+    float, float, float
+        The merit, 0 if there is no threshold that is any good; the threshold; the weight of all bins.
     """
-    for k in range(n):
-        for part in range(N_MOMENTS):
-            scratch[k, part] = bins[k, part]
-        if k > 0:
-            merge(scratch[k], scratch[k - 1])
-    right = scratch[n]
-    right[:] = 0.0
-    best, threshold = 0.0, 0.0
-    for k in range(n - 1, 0, -1):
-        merge(right, bins[k])
-        left = scratch[k - 1]
-        if left[WEIGHT] >= least and right[WEIGHT] >= least:
-            merit = merit_of(scratch[n - 1], left, right, residuals)
-            if merit >= best and merit > 0.0:
-                best, threshold = merit, between(bins[k - 1, HIGH], bins[k, LOW])
-    return best, threshold
+    weight, y, residual = centres(bins, n)
+    all_y, all_residuals, most, of_y, of_residuals = prices(bins, n, weight, y, residual, residuals)
+    best, last = 0.0, 0
+    left, y_sum, y_squares, residual_sum, residual_squares = 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(n - 1):
+        w = bins[k, WEIGHT]
+        left += w
+        step = w * (bins[k, MEAN] - y)
+        y_sum += step
+        y_squares += bins[k, SQUARES] + step * (bins[k, MEAN] - y)
+        step = w * (bins[k, RESIDUAL] - residual)
+        residual_sum += step
+        residual_squares += bins[k, UNEXPLAINED] + step * (bins[k, RESIDUAL] - residual)
+        right = weight - left
+        if left >= least and right >= least:
+            after_y = spread(left, y_sum, y_squares) + spread(right, y_sum, all_y - y_squares)
+            after_residuals = spread(left, residual_sum, residual_squares)
+            after_residuals += spread(right, residual_sum, all_residuals - residual_squares)
+            merit = most - of_y * after_y - of_residuals * after_residuals
+            if merit > best:
+                best, last = merit, k
+    return best, between(bins[last, HIGH], bins[last + 1, LOW]), weight
 
 
 @inlined
@@ -196,8 +225,8 @@ def number_branches(bins: np.ndarray, n: int, threshold: float, branches: np.nda
 
 @kernel
 def best_category_split(
-    table: np.ndarray, least: float, residuals: float, binary_only: bool, scratch: np.ndarray, parts: np.ndarray
-) -> tuple[float, int]:
+    table: np.ndarray, least: float, residuals: float, binary_only: bool
+) -> tuple[float, int, float]:
     """The best split on a nominal field: one category against the rest, or one branch a category.
 
     Parameters
@@ -210,55 +239,42 @@ def best_category_split(
         Their share in the merit.
     binary_only
         Whether one branch a category is no choice.
-    scratch : float64 [v + 1, 5]
-        Row ``k`` gets the moments of the categories below ``k``; so the last one those of all.
-    parts : float64 [2, 5]
-        Scratch space.
 
     Returns
     -------
-    float, int
-        The merit, 0 if no split is any good; the category, or -1 for one branch a category.
+    float, int, float
+        The merit, 0 if no split is any good; the category, the first of equals, or -1 for one branch a category; the
+        weight of all.
     """
     v = len(table)
-    scratch[0] = 0.0
-    present, allowed = 0, True
-    for k in range(v):
-        scratch[k + 1] = scratch[k]
-        merge(scratch[k + 1], table[k])
-        if table[k, WEIGHT] > 0.0:
-            present += 1
-            allowed &= table[k, WEIGHT] >= least
-    total = scratch[v]
+    weight, y, residual = centres(table, v)
+    if not weight > 0.0:
+        return 0.0, 0, 0.0
+    all_y, all_residuals, most, of_y, of_residuals = prices(table, v, weight, y, residual, residuals)
     best, category = 0.0, 0
-    above, rest = parts[0], parts[1]
-    above[:] = 0.0
-    for k in range(v - 1, -1, -1):
-        rest[:] = scratch[k]
-        merge(rest, above)
-        if table[k, WEIGHT] >= least and rest[WEIGHT] >= least and table[k, WEIGHT] > 0.0:
-            merit = merit_of(total, table[k], rest, residuals)
-            if merit >= best and merit > 0.0:
+    present, allowed, together = 0, True, most
+    for k in range(v):
+        n = table[k, WEIGHT]
+        if not n > 0.0:
+            continue
+        present += 1
+        allowed &= n >= least
+        alone_y, alone_residuals = spread(n, 0.0, table[k, SQUARES]), spread(n, 0.0, table[k, UNEXPLAINED])
+        together -= of_y * alone_y + of_residuals * alone_residuals
+        rest = weight - n
+        if n >= least and rest >= least:
+            distance = table[k, MEAN] - y
+            squares = all_y - (table[k, SQUARES] + n * distance * distance)
+            after_y = alone_y + spread(rest, n * distance, squares)
+            distance = table[k, RESIDUAL] - residual
+            squares = all_residuals - (table[k, UNEXPLAINED] + n * distance * distance)
+            after_residuals = alone_residuals + spread(rest, n * distance, squares)
+            merit = most - of_y * after_y - of_residuals * after_residuals
+            if merit > best:
                 best, category = merit, k
-        merge(above, table[k])
-    if present > 2 and allowed and not binary_only:
-        merit = multiway_merit(total, table, residuals)
-        if merit >= best and merit > 0.0:
-            best, category = merit, -1
-    return best, category
-
-
-@inlined
-def multiway_merit(total: np.ndarray, table: np.ndarray, residuals: float) -> float:
-    """Merit of one branch a category."""
-    merit = 0.0
-    for squares, share in ((SQUARES, 1.0 - residuals), (UNEXPLAINED, residuals)):
-        before, after = variance(total, squares), 0.0
-        for k in range(len(table)):
-            after += table[k, WEIGHT] * variance(table[k], squares)
-        if before > 0.0:
-            merit += share * (1.0 - after / (total[WEIGHT] * before))
-    return merit
+    if present > 2 and allowed and not binary_only and together >= best and together > 0.0:
+        best, category = together, -1
+    return best, category, weight
 
 
 @kernel

@@ -7,8 +7,9 @@ which have oracles of their own.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from streamlearn.algorithms.drift.adwin_kernels import adwin_estimate, adwin_size, adwin_update
 from streamlearn.algorithms.trees.normal import ndtr
 
-from streamlearn.random import generator, poisson
+from streamlearn.random import below, generator, poisson
 
 LIMIT = 1e100
 WINDOW_ROWS = 20
@@ -54,21 +55,46 @@ class Moments:
         return Moments(self.n, list(self.y), list(self.residual), self.low, self.high)
 
 
-def variance(moments: Moments, part: str) -> float:
-    return getattr(moments, part)[1] / (moments.n - 1.0) if moments.n > 1.0 else 0.0
+class Merits:
+    """Shares of the variance of residuals and targets that splits of these groups in two or more take away.
+
+    A side's variance comes from sums, over its groups, of w (m - M) and of squares + w (m - M)^2: w and m are a group's
+    weight and mean, M is the mean of all.
+    """
+
+    def __init__(self, groups: Sequence[Moments], residuals: float) -> None:
+        self.n = sum_of(group.n for group in groups)
+        self.means = {
+            part: sum_of(group.n * getattr(group, part)[0] for group in groups) / self.n for part in ("y", "residual")
+        }
+        self.squares = dict.fromkeys(self.means, 0.0)
+        for group in groups:
+            for part in self.squares:
+                self.squares[part] += self.sums(group, part)[1]
+        self.most, self.price = 0.0, {}
+        for part, share in (("y", 1.0 - residuals), ("residual", residuals)):
+            before = spread(self.n, 0.0, self.squares[part])
+            self.most += share if before > 0.0 else 0.0
+            self.price[part] = share / before if before > 0.0 else 0.0
+
+    def sums(self, group: Moments, part: str) -> tuple[float, float]:
+        mean, squares = getattr(group, part)
+        distance = mean - self.means[part]
+        return group.n * distance, squares + group.n * distance * distance
+
+    def merit(self, n: float, left: dict[str, tuple[float, float]], alone: dict[str, float] | None = None) -> float:
+        """Of a split in two, given weight and sums of one side, and its spread if that is known from elsewhere."""
+        result = self.most
+        for part, (deviation, squares) in left.items():
+            after = spread(n, deviation, squares) if alone is None else alone[part]
+            after += spread(self.n - n, deviation, self.squares[part] - squares)
+            result -= self.price[part] * after
+        return result
 
 
-def merit(total: Moments, branches: Sequence[Moments], residuals: float) -> float:
-    """Share of the variance of residuals and targets that a split takes away."""
-    result = 0.0
-    parts = [("residual", residuals), ("y", 1.0 - residuals)]
-    for part, share in parts if len(branches) == 2 else reversed(parts):
-        before, after = variance(total, part), 0.0
-        for branch in branches:
-            after += branch.n * variance(branch, part)
-        if share > 0.0 and before > 0.0:
-            result += share * (1.0 - after / (total.n * before))
-    return result
+def spread(n: float, deviation: float, squares: float) -> float:
+    """Variance times weight."""
+    return max(n * squares - deviation * deviation, 0.0) / (n - 1.0) if n > 1.0 else 0.0
 
 
 # -- observers ---------------------------------------------------------------------------------------------------------
@@ -116,55 +142,50 @@ def best_number_split(bins: list[Moments], least: float, residuals: float) -> tu
     """The best threshold, the lowest of equals; and the weight of all bins."""
     if len(bins) < 2:
         return None, 0.0
-    below = [bins[0].copy()]
-    for b in bins[1:]:
-        below.append(b.copy())
-        below[-1].merge(below[-2])
-    best: Split | None = None
-    right = Moments()
-    for k in range(len(bins) - 1, 0, -1):
-        right.merge(bins[k])
-        if below[k - 1].n >= least and right.n >= least:
-            worth = merit(below[-1], [below[k - 1], right], residuals)
-            if worth > 0.0 and (best is None or worth >= best.merit):
-                middle = 0.5 * bins[k - 1].high + 0.5 * bins[k].low
-                t = middle if bins[k - 1].high <= middle < bins[k].low else bins[k - 1].high
-                best = Split(worth, t, {})
+    merits, best = Merits(bins, residuals), None
+    n, left = 0.0, {"y": (0.0, 0.0), "residual": (0.0, 0.0)}
+    for b, above in itertools.pairwise(bins):
+        n += b.n
+        for part, (deviation, squares) in left.items():
+            more = merits.sums(b, part)
+            left[part] = deviation + more[0], squares + more[1]
+        if n >= least and merits.n - n >= least:
+            worth = merits.merit(n, left)
+            if worth > (best.merit if best is not None else 0.0):
+                middle = 0.5 * b.high + 0.5 * above.low
+                best = Split(worth, middle if b.high <= middle < above.low else b.high, {})
     if best is not None:
         best.branches = {0: Moments(), 1: Moments()}
         for b in bins:
             best.branches[0 if b.high <= best.point else 1].merge(b)
-    return best, below[-1].n
+    return best, merits.n
 
 
 def best_category_split(
     table: list[Moments], least: float, residuals: float, binary_only: bool
 ) -> tuple[Split | None, float]:
     """The best category against the rest, the lowest of equals, or one branch a category; and the table's weight."""
-    below = [Moments()]
-    for cell in table:
-        below.append(below[-1].copy())
-        below[-1].merge(cell)
-    total, above = below[-1], Moments()
+    present = {k: cell for k, cell in enumerate(table) if cell.n > 0.0}
+    if not present:
+        return None, 0.0
+    merits = Merits(table, residuals)
     best: Split | None = None
-    for k in range(len(table) - 1, -1, -1):
-        rest = below[k].copy()
-        rest.merge(above)
-        if table[k].n >= least and rest.n >= least and table[k].n > 0.0:
-            worth = merit(total, [table[k], rest], residuals)
-            if worth > 0.0 and (best is None or worth >= best.merit):
+    together = merits.most
+    for k, cell in present.items():
+        alone = {"y": spread(cell.n, 0.0, cell.y[1]), "residual": spread(cell.n, 0.0, cell.residual[1])}
+        together -= merits.price["y"] * alone["y"] + merits.price["residual"] * alone["residual"]
+        if cell.n >= least and merits.n - cell.n >= least:
+            worth = merits.merit(cell.n, {part: merits.sums(cell, part) for part in alone}, alone)
+            if worth > (best.merit if best is not None else 0.0):
                 best = Split(worth, float(k), {})
-        above.merge(table[k])
     if best is not None:
         best.branches = {0: Moments(), 1: Moments()}
         for k, cell in enumerate(table):
             best.branches[0 if k == best.point else 1].merge(cell)
-    present = {k: cell for k, cell in enumerate(table) if cell.n > 0.0}
-    if len(present) > 2 and not binary_only and min(cell.n for cell in present.values()) >= least:
-        worth = merit(total, table, residuals)
-        if worth > 0.0 and (best is None or worth >= best.merit):
-            best = Split(worth, -1.0, present)
-    return best, total.n
+    allowed = len(present) > 2 and not binary_only and min(cell.n for cell in present.values()) >= least
+    if allowed and together > 0.0 and (best is None or together >= best.merit):
+        best = Split(together, -1.0, present)
+    return best, merits.n
 
 
 # -- the tree ----------------------------------------------------------------------------------------------------------
@@ -233,6 +254,7 @@ class Node:
         self.n = self.mean = self.mean_error = self.model_error = 0.0
         self.seen = self.tried = 0.0
         self.observers: list[list[Moments]] = [[] if room == 0 else [Moments() for _ in range(room)] for room in kinds]
+        self.observed: list[int] | None = None
         self.feature = -1
         self.point = 0.0
         self.children: dict[int, Node] = {}
@@ -264,7 +286,8 @@ class RegressionTree:
     """Plain-Python twin of `HoeffdingTreeRegressor`, and of the adaptive one if ``adaptive``.
 
     ``kinds`` has 0 for each numeric field, and for each nominal one the number of its categories. ``learn`` and
-    ``predict`` take rows with NaN where a value is missing.
+    ``predict`` take rows with NaN where a value is missing. With ``max_features``, a leaf observes so
+    many of the fields ``seen`` before it learned its first row.
     """
 
     def __init__(
@@ -287,6 +310,9 @@ class RegressionTree:
         drift_delta: float = 0.002,
         switch_significance: float = 0.05,
         seed: int = 0,
+        max_features: Callable[[int], int] | None = None,
+        seen: set[int] | None = None,
+        random: np.ndarray | None = None,
     ) -> None:
         self.kinds = list(kinds)
         self.grace_period, self.delta, self.tau = grace_period, delta, tau
@@ -295,7 +321,8 @@ class RegressionTree:
         self.least, self.binary, self.n_bins = min_samples_split, binary_split, n_bins
         self.adaptive, self.bootstrap = adaptive, bootstrap_sampling
         self.min_window, self.drift_delta, self.significance = drift_window_threshold, drift_delta, switch_significance
-        self.random = generator(seed)
+        self.random = generator(seed) if random is None else random
+        self.max_features, self.seen = max_features, set() if seen is None else seen
         self.error_weight = self.mean_square = 0.0
         self.root = Node(self.kinds, 0, Model(self.kinds))
 
@@ -360,20 +387,41 @@ class RegressionTree:
             leaf.model.learn(x, y - output, w, self.rate)
         leaf.n += w
         leaf.mean += w * (y - leaf.mean) / leaf.n
+        if leaf.observed is None and (self.max_features is None or self.seen):
+            leaf.observed = self.fields_to_observe()
         for j, value in enumerate(x):
+            if j not in (leaf.observed or []):
+                continue
             if value == value and self.kinds[j] == 0:
                 observe(leaf.observers[j], self.n_bins, value, y, residual, w)
             elif value == value:
                 leaf.observers[j][int(value)].add(y, residual, w)
+        if leaf.observed is None:
+            return
         leaf.seen += w
         if leaf.seen - leaf.tried >= self.grace_period:
             leaf.tried = leaf.seen
             self.attempt_split(leaf)
 
+    def fields_to_observe(self) -> list[int]:
+        """All fields, or, in a forest, some drawn at random: each with the chance that completes the number."""
+        if self.max_features is None:
+            return list(range(len(self.kinds)))
+        numbers_first = sorted(range(len(self.kinds)), key=lambda j: (self.kinds[j] > 0, j))
+        candidates = [j for j in numbers_first if j in self.seen]
+        drawn: list[int] = []
+        for passed, j in enumerate(candidates):
+            if below(self.random, len(candidates) - passed) < self.max_features(len(candidates)) - len(drawn):
+                drawn.append(j)
+        return drawn
+
     def attempt_split(self, leaf: Node) -> None:
         best: Split | None = None
         best_merit, second, feature = 0.0, 0.0, -1
+        assert leaf.observed is not None
         for j, room in enumerate(self.kinds):
+            if j not in leaf.observed:
+                continue
             if room == 0:
                 split, known = best_number_split(leaf.observers[j], self.least, self.residuals)
             else:
