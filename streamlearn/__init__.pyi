@@ -20,6 +20,7 @@ from .algorithms.drift import STEPD as STEPD
 from .algorithms.drift import EWMAChart as EWMAChart
 from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
 from .algorithms.drift import PageHinkley as PageHinkley
+from .algorithms.ensembles import DriftMoEClassifier as DriftMoEClassifier
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression

@@ -240,5 +240,29 @@ class DriftMoEClassifier(TreeEnsemble):
         trees += [self._empty_tree(new) for _ in range(self._trees_for(new) - len(trees))]
         return Ensemble(self._with_room(own, new), trees)
 
+    def _check(self, arrays: Any, shape: Shape) -> None:
+        own = arrays.own
+        super()._check(arrays, shape)
+        for name, expected in places(shape).items():
+            _require(np.array_equal(getattr(own, name), expected), name, "it does not belong to the schema")
+        experts, known = self._experts_for(shape), own.known
+        _require((known <= 1).all() and not known[experts:].any(), "known", "an output is neither in use nor free")
+        if self.variant == "data":
+            _require(known[:experts].all(), "known", "an expert has no output")
+
     def _check_own(self, own: DriftMoEArrays) -> None:
-        pass
+        check_generators(own.rng[None])
+        numbers, switches = own.numbers, self.switches
+        _require((numbers >= 0).all() and (numbers < 2**62).all(), "numbers", "a count is out of range")
+        _require(numbers[kernels.COLLECTED] < switches["batch_size"], "numbers", "the router's batch is overfull")
+        used = own.known.sum() if self.variant == "task" else 0
+        _require(numbers[kernels.N_OUTPUTS] == used, "numbers", "the number of outputs disagrees with 'known'")
+        limit = [2, 2] if switches["recycle"] else [1, 1]
+        _require(((own.experts >= 0) & (own.experts < limit)).all(), "experts", "an expert has no such tree")
+        _require(adwin_is_sound(own.windows.reshape(-1, adwin_size())), "windows", "a window is damaged")
+        own.options[:], own.seed[0] = self._mixture_options(), self.seed  # a file's parameters count
+
+
+def _require(holds: Any, array: str, problem: str) -> None:
+    if not holds:
+        raise StateError(f"array {array!r}: {problem}; the state is damaged")

@@ -425,7 +425,7 @@ def lacks_room(s: Any) -> bool:
 
 @kernel
 def open_router(s: Any) -> Any:
-    """The router, and space for one row; the kernel that calls this holds the space."""
+    """The router, and space for one row."""
     below_size, above_size = s.first.shape[2], s.second.shape[2]
     most, outputs = max(below_size, above_size), s.last.shape[2]
     inputs = 1 + len(s.numeric) + len(s.nominal)
@@ -452,7 +452,7 @@ def open_router(s: Any) -> Any:
 
 @inlined
 def lent(r: Router) -> Router:
-    """The same, borrowed: loops over it count no references."""
+    """The same, borrowed: loops over it count no references. The caller's caller holds it."""
     return Router(
         borrowed(r.first),
         borrowed(r.second),
@@ -486,12 +486,16 @@ def advance(s: Any, work: Any, start: int) -> int:
     start
         The first operation.
     """
-    held = open_router(s)
-    r = lent(held)
     tree = tree_at(s.addresses[0])
     space = new_space(len(tree.numeric_fields), len(tree.nominal_fields), tree.counts.shape[1])
-    X, schedule = borrowed(work.X), borrowed(work.schedule)
-    K, C = len(s.experts), tree.counts.shape[1]
+    return walk(s, work, start, open_router(s), space)
+
+
+@kernel
+def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
+    """`advance`, given space for one row."""
+    r, X, schedule = lent(router), borrowed(work.X), borrowed(work.schedule)
+    K, C = len(s.experts), len(space.votes)
     chosen, right, shares, none = np.empty(K, np.uint8), np.empty(K, np.uint8), np.empty(C), np.empty(0)
     task = s.options[TASK] > 0.0
     trees_learn = not task or s.options[EXPERT_VOTES] > 0.0
