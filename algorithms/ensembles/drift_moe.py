@@ -21,7 +21,7 @@ from ..trees.growth import room_of
 from . import drift_moe_kernels as kernels
 from .drift_moe_kernels import DriftMoEArrays, advance, make_mixture
 from .ensemble import Ensemble, TreeEnsemble, check_generators
-from .router_kernels import N_PLANES, draw_weights
+from .router_kernels import LANES, N_PLANES, draw_weights
 
 VARIANTS = ("data", "task")
 FIDELITIES = ("published", "corrected")
@@ -177,7 +177,7 @@ class DriftMoEClassifier(TreeEnsemble):
     def _own_layout(self, shape: Shape) -> Layout:
         M, K = sum(shape.nominal), self._experts_for(shape)
         N, P = len(shape.nominal) - M, int(self._inputs(shape)[-1])
-        R = capacity(K if self.variant == "data" else shape.n_classes)
+        R = capacity(K, LANES)  # whole vectors: sums do not depend on how many
         H1, H2 = self.hidden_layer_sizes
         W = K if self.switches["recycle"] else 0
         return {

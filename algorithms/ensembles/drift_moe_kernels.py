@@ -221,7 +221,7 @@ def meet(s: Any, r: Router, X: np.ndarray, row: int) -> bool:
 
 @kernel
 def score(s: Any, r: Router, X: np.ndarray, row: int) -> int:
-    """Write the router's logits for a row; returns how many inputs are listed."""
+    """Write the router's logits for a row; how many inputs are listed."""
     n = list_inputs(s, X, row, False, r.index, r.value)
     if len(r.kept) > 0:
         draw_kept(r.random, s.seed[0], s.numbers[STEPS], s.options[DROPOUT], r.kept)
@@ -499,7 +499,7 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
     chosen, right, shares, none = np.empty(K, np.uint8), np.empty(K, np.uint8), np.empty(C), np.empty(0)
     task = s.options[TASK] > 0.0
     trees_learn = not task or s.options[EXPERT_VOTES] > 0.0
-    current, n = -1, 0  # the row whose logits are there, and its inputs
+    current = -1  # the row whose logits are there
     for at in range(start, len(schedule)):
         operation = schedule[at]
         row = operation if operation >= 0 else ~operation
@@ -507,7 +507,8 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
             if s.numbers[N_LEARNED] == 0:
                 work.prediction[row] = -1
                 continue
-            n, current = score(s, r, X, row), row
+            score(s, r, X, row)
+            current = row
             if task:
                 predict_by_router(s, r.logits, work, row)
             else:
@@ -527,6 +528,8 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
             news |= meet_class(s, r, y)
         if news or row != current:
             n = score(s, r, X, row)
+        else:
+            n = list_inputs(s, X, row, False, r.index, r.value)  # `meet` listed more
         current = -1
         if task:
             learn_task(s, r, y, w)

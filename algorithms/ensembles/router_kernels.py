@@ -177,8 +177,8 @@ def forward(r: Router, n: int) -> None:
 
 @inlined
 def sigmoid(z: float) -> float:
-    """``1 / (1 + exp(-z))``."""
-    return 1.0 / (1.0 + math.exp(-z))
+    """``1 / (1 + exp(-z))``, in double precision."""
+    return 1.0 / (1.0 + math.exp(-float(z)))
 
 
 # -- back --------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def backward(r: Router, n: int) -> None:
 
 
 @kernel
-def adam_step(layer: np.ndarray, drawn: np.ndarray, rate: float, step: int) -> None:
+def adam_step(layer: np.ndarray, drawn: np.ndarray, rate: float, number: int) -> None:
     """One step of Adam by the sums of slopes, which begin anew.
 
     Parameters
@@ -250,11 +250,11 @@ def adam_step(layer: np.ndarray, drawn: np.ndarray, rate: float, step: int) -> N
         Inputs that have weights; empty where all have.
     rate
         The learning rate.
-    step
-        Number of this step, from 1 on.
+    number
+        Of this step, from 1 on.
     """
-    bias = np.float32(rate / (1.0 - BETA_1**step))
-    root = np.float32(1.0 / math.sqrt(1.0 - BETA_2**step))
+    bias = np.float32(rate / (1.0 - math.pow(BETA_1, number)))
+    root = np.float32(1.0 / math.sqrt(1.0 - math.pow(BETA_2, number)))
     keep, take = np.float32(BETA_1), np.float32(1.0 - BETA_1)
     keep_square, take_square = np.float32(BETA_2), np.float32(1.0 - BETA_2)
     epsilon = np.float32(EPSILON)
