@@ -25,6 +25,7 @@ from .algorithms.ensembles import AdaptiveRandomForestClassifier as AdaptiveRand
 from .algorithms.ensembles import LeveragingBaggingClassifier as LeveragingBaggingClassifier
 from .algorithms.ensembles import OnlineSmoothBoostClassifier as OnlineSmoothBoostClassifier
 from .algorithms.ensembles import AdaptiveRandomForestRegressor as AdaptiveRandomForestRegressor
+from .algorithms.ensembles import DriftMoEClassifier as DriftMoEClassifier
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
 from .algorithms.ensembles import OzaBoostClassifier as OzaBoostClassifier
 from .algorithms.ensembles import StreamingRandomPatchesClassifier as StreamingRandomPatchesClassifier

@@ -2,6 +2,7 @@
 
 from .adaptive_random_forest import AdaptiveRandomForestClassifier
 from .adaptive_random_forest_regressor import AdaptiveRandomForestRegressor
+from .drift_moe import DriftMoEClassifier
 from .leveraging_bagging import LeveragingBaggingClassifier
 from .online_smooth_boost import OnlineSmoothBoostClassifier
 from .oza_bag import OzaBagClassifier
@@ -12,6 +13,7 @@ from .streaming_random_patches import StreamingRandomPatchesClassifier
 __all__ = [
     "AdaptiveRandomForestClassifier",
     "AdaptiveRandomForestRegressor",
+    "DriftMoEClassifier",
     "LeveragingBaggingClassifier",
     "OnlineSmoothBoostClassifier",
     "OzaBagClassifier",

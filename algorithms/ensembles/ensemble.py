@@ -97,6 +97,10 @@ class TreeEnsemble(Growth, Classifier):
         """Trees, background trees included."""
         return self.n_models
 
+    def _trees_for(self, shape: Shape) -> int:
+        """As many, for data of this shape."""
+        return self._n_trees
+
     def _tree_of(self, own: Any, member: int) -> int:
         """The number of the tree by which a member predicts."""
         return member
@@ -112,7 +116,7 @@ class TreeEnsemble(Growth, Classifier):
         return self._own_type(**own, **room)
 
     def _allocate(self, shape: Shape) -> Ensemble:
-        trees = [self._empty_tree(shape) for _ in range(self._n_trees)]
+        trees = [self._empty_tree(shape) for _ in range(self._trees_for(shape))]
         return Ensemble(self._with_room(self._allocate_own(shape), shape), trees)
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
@@ -168,7 +172,7 @@ class TreeEnsemble(Growth, Classifier):
         for name, (dtype, size) in self._own_layout(shape).items():
             if own[name].shape != size:
                 raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {size}, got {own[name].shape}")
-        trees = members.parted(flat, self._empty_tree(shape), self._n_trees)
+        trees = members.parted(flat, self._empty_tree(shape), self._trees_for(shape))
         return Ensemble(self._with_room(own, shape), trees)
 
     def _check(self, arrays: Any, shape: Shape) -> None:
