@@ -3,6 +3,9 @@
 A tree is a table of nodes. A leaf that has learned a row since it became a leaf owns a *block*: its observers of every
 field and class. Leaves that never learn (a split on a field of 300 categories makes 300 leaves) cost one node each.
 
+In a forest a block observes a *subspace*, a few of the fields only: those that its leaf has drawn, or those that its
+tree has drawn for all leaves. Observers are then numbered within the block's own fields.
+
 Three families share the table. In an *anytime* tree (EFDT) splits keep their blocks. In an *adaptive* tree (HAT) splits
 own an ADWIN window of their errors and may have an alternate, a leaf that learns beside them and may take their place.
 """
@@ -65,9 +68,11 @@ ENOUGH, NODES, CHILDREN, BLOCKS, COLUMNS, WINDOWS = range(6)
     LEAST_WINDOW,
     SIGNIFICANCE,
     BOOTSTRAP,
-) = range(19)
+    SUBSPACE,
+    SHARED,
+) = range(21)
 """Places in ``options``."""
-N_OPTIONS = 19
+N_OPTIONS = 21
 
 PLAIN, ANYTIME, ADAPTING = range(3)
 """Values of ``options[FAMILY]``: Hoeffding tree, EFDT, HAT."""
@@ -126,7 +131,8 @@ NODE = np.dtype(
 class HoeffdingTreeArrays(NamedTuple):
     """State of a Hoeffding tree of whatever family.
 
-    ``D`` fields, of which ``Dn`` numeric and ``Dm`` nominal; room for ``C`` classes, for ``V`` categories over all
+    ``D`` fields, of which ``Dn`` numeric and ``Dm`` nominal; a block has observers of at most ``Bn`` numeric and ``Bm``
+    nominal ones (without subspaces, of all); room for ``C`` classes, for ``V`` categories over all
     nominal fields, for ``N`` nodes, ``B`` blocks, ``K`` children and ``W`` windows. No result depends on how much room
     there is. Arrays that the family does not use are empty.
 
@@ -137,7 +143,7 @@ class HoeffdingTreeArrays(NamedTuple):
         to split; leaves restarted by pre-pruning; whether all weights were whole numbers; what there is no room for;
         rows learned (anytime); leaves split; splits replaced by better ones (anytime); windows ever handed out; free
         windows; alternates begun, switched to, given up (adaptive).
-    options : float64 [19]
+    options : float64 [21]
         Parameters, see `tree_options`.
     place : int32 [D]
         Of a numeric field, its index among the numeric ones; of a nominal field, ``~`` its index among the nominal.
@@ -157,17 +163,23 @@ class HoeffdingTreeArrays(NamedTuple):
         Stack of the blocks that were given back.
     observed : uint8 [B, D]
         Whether the block has seen a value of the field, in whatever class.
-    numeric : float64 [B, C, 6, Dn]
+    numeric : float64 [B, C, 6, Bn]
         Numeric observers.
     tables : float64 [B, V, C]
         Nominal observers: weight by category and class.
-    totals : float64 [B, C, Dm]
+    totals : float64 [B, C, Bm]
         Weight of the table by class and field.
-    slots : int32 [B, C, Dm]
+    slots : int32 [B, C, Bm]
         Highest category seen by class and field, plus one.
     constants : float64 [B, C, 2]
         Of the class's naive Bayes vote, the logarithm of all that does not depend on the row, and a bound of the sum
         of the logarithms of its factors that exceed 1 (infinite if only plain products are safe).
+    drawn : uint8 [D]
+        Where the tree draws for all leaves: whether it has drawn the field.
+    fields : int32 [B, Bn + Bm]
+        In subspaces: a block's numeric fields, ascending, and from place ``Bn`` on its nominal ones.
+    n_fields : int32 [B, 2]
+        In subspaces: how many numeric and nominal fields a block has.
     links : int32 [N, 2]
         Anytime: `CHAINED`. Adaptive: `WINDOW` and `ALTERNATE`. -1 for none.
     gains : float64 [B, D]
@@ -198,6 +210,9 @@ class HoeffdingTreeArrays(NamedTuple):
     totals: np.ndarray
     slots: np.ndarray
     constants: np.ndarray
+    drawn: np.ndarray
+    fields: np.ndarray
+    n_fields: np.ndarray
     links: np.ndarray
     gains: np.ndarray
     ages: np.ndarray
@@ -229,6 +244,9 @@ def make_tree(a: HoeffdingTreeArrays) -> Any:
         a.totals,
         a.slots,
         a.constants,
+        a.drawn,
+        a.fields,
+        a.n_fields,
         a.links,
         a.gains,
         a.ages,
@@ -253,6 +271,10 @@ class Sizes(NamedTuple):
         Room for ADWIN windows; 0 unless the tree is adaptive.
     family
         `PLAIN`, `ANYTIME` or `ADAPTING`.
+    subspace
+        Fields that a block observes; 0 for all.
+    shared
+        Whether all blocks observe the same ones.
     """
 
     cardinality: tuple[int, ...]
@@ -262,6 +284,8 @@ class Sizes(NamedTuple):
     children: int
     windows: int = 0
     family: int = PLAIN
+    subspace: int = 0
+    shared: bool = False
 
 
 def tree_options(
@@ -285,8 +309,10 @@ def tree_options(
     least_window: float = 300.0,
     significance: float = 0.05,
     bootstrap: bool = True,
+    subspace: int = 0,
+    shared: bool = False,
 ) -> np.ndarray:
-    """The parameters of a tree as a vector, float64 [19]; MOA's defaults.
+    """The parameters of a tree as a vector, float64 [21]; MOA's defaults.
 
     Parameters
     ----------
@@ -325,6 +351,10 @@ def tree_options(
         Adaptive: allowed probability of a wrong comparison.
     bootstrap
         Adaptive: whether leaves multiply weights by Poisson numbers.
+    subspace
+        Fields that a block observes, drawn at random; 0 for all.
+    shared
+        Whether the tree draws them once, for all its blocks.
     """
     options = np.zeros(N_OPTIONS)
     options[GRACE], options[DELTA], options[TAU] = grace_period, delta, tau
@@ -335,6 +365,7 @@ def tree_options(
     options[FAMILY], options[REEVALUATE] = family, reevaluate
     options[DRIFT_DELTA], options[LEAST_WINDOW] = drift_delta, least_window
     options[SIGNIFICANCE], options[BOOTSTRAP] = significance, bootstrap
+    options[SUBSPACE], options[SHARED] = subspace, shared
     return options
 
 
@@ -343,6 +374,8 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
     D, C, B = len(sizes.cardinality), sizes.n_classes, sizes.blocks
     Dm, V = sum(size > 0 for size in sizes.cardinality), sum(sizes.cardinality)
     Dn = D - Dm
+    Bn, Bm = (min(sizes.subspace, Dn), min(sizes.subspace, Dm)) if sizes.subspace else (Dn, Dm)
+    in_subspaces = B if sizes.subspace else 0
     anytime, adaptive, W = sizes.family == ANYTIME, sizes.family == ADAPTING, sizes.windows
     return {
         "numbers": (np.int64, (N_NUMBERS,)),
@@ -356,11 +389,14 @@ def layout(sizes: Sizes) -> dict[str, tuple[Any, tuple[int, ...]]]:
         "children": (np.int32, (sizes.children,)),
         "free_blocks": (np.int32, (B,)),
         "observed": (np.uint8, (B, D)),
-        "numeric": (np.float64, (B, C, N_MOMENTS, Dn)),
+        "numeric": (np.float64, (B, C, N_MOMENTS, Bn)),
         "tables": (np.float64, (B, V, C)),
-        "totals": (np.float64, (B, C, Dm)),
-        "slots": (np.int32, (B, C, Dm)),
+        "totals": (np.float64, (B, C, Bm)),
+        "slots": (np.int32, (B, C, Bm)),
         "constants": (np.float64, (B, C, 2)),
+        "drawn": (np.uint8, (D if sizes.shared else 0,)),
+        "fields": (np.int32, (in_subspaces, Bn + Bm)),
+        "n_fields": (np.int32, (in_subspaces, 2)),
         "links": (np.int32, (sizes.nodes if anytime or adaptive else 0, N_LINKS)),
         "gains": (np.float64, (B if anytime else 0, D)),
         "ages": (np.int64, (B if anytime else 0, N_AGES)),
@@ -382,6 +418,8 @@ def sizes_of(a: HoeffdingTreeArrays) -> Sizes:
         len(a.children),
         len(a.free_windows),
         int(a.options[FAMILY]),
+        int(a.options[SUBSPACE]),
+        bool(a.options[SHARED]),
     )
 
 
@@ -408,12 +446,14 @@ def allocate(cardinality: Sequence[int], n_classes: int, options: np.ndarray) ->
         Room for categories of each field, at least 1 for a nominal field; 0 marks a numeric one.
     n_classes
         Room for classes, at least 1.
-    options : float64 [19]
+    options : float64 [21]
         See `tree_options`.
     """
     widest, family = widest_split(cardinality), int(options[FAMILY])
     windows = 2 if family == ADAPTING else 0
-    a = _empty(Sizes(tuple(cardinality), n_classes, 2 * widest + 16, 2, 2 * widest, windows, family))
+    subspace, shared = int(options[SUBSPACE]), bool(options[SHARED])
+    room = Sizes(tuple(cardinality), n_classes, 2 * widest + 16, 2, 2 * widest, windows, family, subspace, shared)
+    a = _empty(room)
     a.options[:] = options
     a.numbers[N_NODES] = a.numbers[GROWING] = a.numbers[INTEGRAL] = 1
     a.nodes["block"][0] = a.nodes["parent"][0] = -1
@@ -467,8 +507,8 @@ def trim(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
     """
     n_nodes, n_children, n_blocks = (int(a.numbers[n]) for n in (N_NODES, N_CHILDREN, N_BLOCKS))
     trimmed = {"nodes": n_nodes, "counts": n_nodes, "links": n_nodes, "children": n_children}
-    blocks = ("free_blocks", "observed", "numeric", "tables", "totals", "slots", "constants", "gains", "ages")
-    trimmed.update(dict.fromkeys(blocks, n_blocks))
+    blocks = ("free_blocks", "observed", "numeric", "tables", "totals", "slots", "constants")
+    trimmed.update(dict.fromkeys((*blocks, "fields", "n_fields", "gains", "ages"), n_blocks))
     trimmed.update(dict.fromkeys(("windows", "free_windows"), int(a.numbers[N_WINDOWS])))
     return a._replace(**{name: getattr(a, name)[:n] for name, n in trimmed.items()})
 
@@ -493,6 +533,7 @@ def grow(a: HoeffdingTreeArrays, sizes: Sizes) -> HoeffdingTreeArrays:
         )
     )
     b.numbers[:], b.options[:] = a.numbers, a.options
+    b.options[SUBSPACE] = sizes.subspace
     b.numbers[N_CHILDREN], b.numbers[SHORT] = len(children), ENOUGH
     b.nodes[: len(a.nodes)] = a.nodes
     multiway = a.nodes["kind"][: len(start)] == MULTIWAY
@@ -500,17 +541,20 @@ def grow(a: HoeffdingTreeArrays, sizes: Sizes) -> HoeffdingTreeArrays:
     b.counts[: len(a.nodes), : old.n_classes] = a.counts
     b.children[: len(children)] = children
 
-    B, C, Dn, Dm = old.blocks, old.n_classes, len(a.numeric_fields), len(a.nominal_fields)
+    B, C, Bn, Bm = old.blocks, old.n_classes, a.numeric.shape[3], a.totals.shape[2]
     b.free_blocks[:B] = a.free_blocks
     b.observed[:B, : len(a.place)] = a.observed
-    b.numeric[:B, :C, :, :Dn] = a.numeric
-    b.totals[:B, :C, :Dm] = a.totals
-    b.slots[:B, :C, :Dm] = a.slots
+    b.numeric[:B, :C, :, :Bn] = a.numeric
+    b.totals[:B, :C, :Bm] = a.totals
+    b.slots[:B, :C, :Bm] = a.slots
+    if old.subspace:
+        b.fields[:B, :Bn], b.n_fields[:B] = a.fields[:, :Bn], a.n_fields
+        b.fields[:B, b.numeric.shape[3] : b.numeric.shape[3] + Bm] = a.fields[:, Bn:]
     b.constants[:B, :C] = a.constants
-    for name in ("links", "gains", "ages", "windows", "free_windows", "rng"):
+    for name in ("drawn", "links", "gains", "ages", "windows", "free_windows", "rng"):
         before = getattr(a, name)
         getattr(b, name)[tuple(slice(0, size) for size in before.shape)] = before
-    for i in range(Dm):
+    for i in range(len(a.nominal_fields)):
         rows = a.tables[:, a.first[i] : a.first[i + 1]]
         b.tables[:B, b.first[i] : b.first[i] + rows.shape[1], :C] = rows
     return b

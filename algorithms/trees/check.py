@@ -34,6 +34,7 @@ from .arrays import (
     N_OPTIONS,
     N_WINDOWS,
     NUMERIC,
+    SUBSPACE,
     WINDOW,
     HoeffdingTreeArrays,
     alternates_of,
@@ -98,6 +99,7 @@ def _check_options(a: HoeffdingTreeArrays) -> None:
     _require(a.options[LEAF_MODE] in range(len(LEAF_MODES)), "options", "there is no such leaf prediction")
     _require(a.options[FAMILY] in range(ADAPTING + 1), "options", "there is no such family of trees")
     _require(a.options[CRITERION] in range(len(CRITERIA)), "options", "there is no such criterion")
+    _require(a.options[SUBSPACE] in range(len(a.place) + 1), "options", "a subspace has fields that are not there")
 
 
 def _check_shapes(a: HoeffdingTreeArrays) -> None:
@@ -201,5 +203,28 @@ def _check_blocks(a: HoeffdingTreeArrays) -> None:
     _require(owners[owned].all(), "nodes", "a node that keeps no statistics has a block")
     in_use = np.sort(np.concatenate([nodes["block"][owned], free]))
     _require(np.array_equal(in_use, np.arange(n_blocks)), "free_blocks", "a block has no owner, or two")
+    if a.options[SUBSPACE]:
+        _check_subspaces(a)
+        return
     room = np.diff(a.first)
     _require(((a.slots >= 0) & (a.slots <= room)).all(), "slots", "a category is beyond its field's room")
+
+
+def _check_subspaces(a: HoeffdingTreeArrays) -> None:
+    """Each block observes fields of the right kind, in their order, and at most as many as it has observers for."""
+    n, Bn = int(a.numbers[N_BLOCKS]), a.numeric.shape[3]
+    room = np.diff(a.first)
+    sides = ((a.fields[:n, :Bn], False, a.n_fields[:n, 0]), (a.fields[:n, Bn:], True, a.n_fields[:n, 1]))
+    for fields, nominal, lengths in sides:
+        width = fields.shape[1]
+        _require(_within(lengths, 0, width + 1), "n_fields", "a block has more fields than observers")
+        used = np.arange(width) < lengths[:, None]
+        _require(_within(fields, 0, max(1, len(a.place))), "fields", "a field is not there")
+        _require(((a.place[fields] < 0) == nominal)[used].all(), "fields", "a field is of the wrong kind")
+        ascends = fields[:, 1:] > fields[:, :-1]
+        _require(ascends[used[:, 1:]].all(), "fields", "a block's fields are not in order")
+        if nominal and width:
+            most = np.where(used, room[np.where(used, ~a.place[fields], 0)], 0)
+            within = (a.slots[:n] >= 0) & (a.slots[:n] <= most[:, None, :])
+            _require(within.all(), "slots", "a category is beyond its field's room")
+    _require(_within(a.drawn, 0, 2) and a.drawn.sum() <= a.options[SUBSPACE], "drawn", "too many fields are drawn")

@@ -125,7 +125,7 @@ def walk(
                 continue
         if row != current:
             leaf, slot = route(X, row, nodes, children, place, first)
-            tame = load_row(X, row, numeric_fields, nominal_fields, first, values, rows)
+            tame = load_row(X, row, numeric_fields, nominal_fields, place, first, values, rows)
             current, bayes = row, UNDECIDED
 
         if learning:
@@ -173,7 +173,7 @@ def walk(
             if y >= nodes[at].length:
                 nodes[at].length = y + 1
             observe_numeric(numeric, b, y, values, w)
-            observe_nominal(tables, totals, slots, first, b, y, rows, w)
+            observe_nominal(tables, totals, slots, nominal_fields, place, first, b, y, rows, w)
             if looking and replace_split(tree, at):
                 break
             if at == leaf:  # the row misses the field of this split
@@ -193,10 +193,12 @@ def walk(
             totals,
             slots,
             constants,
+            place,
             first,
             numeric_fields,
             nominal_fields,
             leaf,
+            False,
             asked,
             y,
             w,

@@ -129,7 +129,7 @@ def walk(
                 continue
         if row != current:
             leaf, slot = route(X, row, nodes, children, place, first)
-            tame = load_row(X, row, numeric_fields, nominal_fields, first, values, rows)
+            tame = load_row(X, row, numeric_fields, nominal_fields, place, first, values, rows)
             current, bayes = row, UNDECIDED
 
         if learning:
@@ -205,10 +205,12 @@ def walk(
             totals,
             slots,
             constants,
+            place,
             first,
             numeric_fields,
             nominal_fields,
             leaf,
+            False,
             bayes if active and adaptive else UNDECIDED,
             y,
             w * boost(rng, options),
@@ -360,10 +362,12 @@ def teach_alternate(
         tree.totals,
         tree.slots,
         tree.constants,
+        tree.place,
         tree.first,
         tree.numeric_fields,
         tree.nominal_fields,
         alternate,
+        False,
         bayes if adaptive else UNDECIDED,
         y,
         w * boost(tree.rng, options),

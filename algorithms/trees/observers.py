@@ -11,6 +11,7 @@ field, ``length`` the number of classes that the leaf knows of.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,12 +30,41 @@ CERTAIN = 1e300
 """Stands for 1 / 0, the inverse of a variance that is zero, without making 0 * inf."""
 
 
+# -- which fields ------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def fields_of(tree: Any, b: int) -> tuple[np.ndarray, np.ndarray]:
+    """The numeric and the nominal fields that a block observes, each ascending: its ``j``-th and ``i``-th."""
+    if len(tree.n_fields) == 0:
+        return tree.numeric_fields, tree.nominal_fields
+    n_numeric, n_nominal, start = tree.n_fields[b, 0], tree.n_fields[b, 1], tree.numeric.shape[3]
+    return tree.fields[b, :n_numeric], tree.fields[b, start : start + n_nominal]
+
+
+@inlined
+def comes_first(numeric_fields: np.ndarray, j: int, nominal_fields: np.ndarray, i: int) -> bool:
+    """Whether numeric field ``j`` comes before nominal field ``i``; one that is beyond the end comes last."""
+    return i >= len(nominal_fields) or (j < len(numeric_fields) and numeric_fields[j] < nominal_fields[i])
+
+
+@kernel
+def observer_of(tree: Any, b: int, field: int) -> int:
+    """The number of a field's observer in a block that observes it: ``j`` if numeric, ``~i`` if nominal."""
+    if len(tree.n_fields) == 0:
+        return int(tree.place[field])
+    numeric_fields, nominal_fields = fields_of(tree, b)
+    if tree.place[field] >= 0:
+        return int(np.searchsorted(numeric_fields, field))
+    return ~int(np.searchsorted(nominal_fields, field))
+
+
 # -- learning ----------------------------------------------------------------------------------------------------------
 
 
 @inlined
 def observe_numeric(numeric: np.ndarray, b: int, y: int, values: np.ndarray, w: float) -> bool:
-    """Add one row's numeric values, float64 [Dn], to the Gaussians of class ``y``; say if one of them is the first.
+    """Add one row's numeric values, float64 [Bn], to the Gaussians of class ``y``; say if one of them is the first.
 
     Weighted Welford; a value that is not finite is left out. One loop without branches, so that it vectorises.
     """
@@ -65,6 +95,8 @@ def observe_nominal(
     tables: np.ndarray,
     totals: np.ndarray,
     slots: np.ndarray,
+    nominal_fields: np.ndarray,
+    place: np.ndarray,
     first: np.ndarray,
     b: int,
     y: int,
@@ -73,13 +105,13 @@ def observe_nominal(
 ) -> bool:
     """Add one row's categories to the tables of class ``y``; say if one of them is the first of its field and class.
 
-    ``rows``, int64 [Dm], holds each field's row in the block's table, negative if missing or without room.
+    ``rows``, int64 [Bm], holds each field's row in the block's table, negative if missing or without room.
     """
     new = False
     for i in range(len(rows)):
         row = rows[i]
         if row >= 0:
-            code = row - first[i]
+            code = row - first[~place[nominal_fields[i]]]
             tables[b, row, y] += w
             totals[b, y, i] += w
             new |= slots[b, y, i] == 0

@@ -3,77 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import numpy as np
 
 from streamlearn.array_learner import Classifier, Layout, capacity
-from streamlearn.errors import OptionError, StateError
+from streamlearn.errors import StateError
 from streamlearn.learner import Outputs
-from streamlearn.parameters import check_choice, check_range
 from streamlearn.schema import Shape
 from streamlearn.work import predicting
 
 from . import arrays as tree_arrays
-from .arrays import CRITERIA, DEEPEST, LEAF_MODES, PLAIN, HoeffdingTreeArrays, Sizes, make_tree
+from .arrays import HoeffdingTreeArrays, Sizes, make_tree
 from .check import check_tree
+from .growth import Growth, room_of
 from .inspection import Explanation, TreeView
 from .one_row import tree_address
 
 
-class TreeClassifier(Classifier):
+class TreeClassifier(Growth, Classifier):
     """Base of the tree classifiers; a subclass has a kernel, and says by `_own_options` what it adds to growing."""
 
     _arrays_type = HoeffdingTreeArrays
     _pack = staticmethod(make_tree)
     _address_of = staticmethod(tree_address)
-    _family: ClassVar[int] = PLAIN
-
-    grace_period: float
-    max_depth: int | None
-    split_criterion: str
-    delta: float
-    tau: float
-    leaf_prediction: str
-    nb_threshold: float
-    binary_split: bool
-    min_branch_fraction: float
-    max_share_to_split: float
-    merit_preprune: bool
-    max_nodes: int
-    max_active_leaves: int
-
-    def _set_growth(self, **params: Any) -> None:
-        """Check the parameters that all trees share, and keep them."""
-        check_range("grace_period", params["grace_period"], 0, 1e12, open_low=True)
-        if params["max_depth"] is not None:
-            check_range("max_depth", params["max_depth"], 0, DEEPEST, kind=int)
-        check_choice("split_criterion", params["split_criterion"], CRITERIA)
-        check_range("delta", params["delta"], 0, 1, open_low=True)
-        check_range("tau", params["tau"], 0, 1e6)
-        check_choice("leaf_prediction", params["leaf_prediction"], LEAF_MODES)
-        check_range("nb_threshold", params["nb_threshold"], 0, 1e12)
-        check_range("min_branch_fraction", params["min_branch_fraction"], 0, 0.5)
-        check_range("max_share_to_split", params["max_share_to_split"], 0, 1, open_low=True)
-        check_range("max_nodes", params["max_nodes"], 1, 2**30, kind=int)
-        check_range("max_active_leaves", params["max_active_leaves"], 1, 2**30, kind=int)
-        for name in ("binary_split", "merit_preprune"):
-            if not isinstance(params[name], bool):
-                raise OptionError(f"{name} must be true or false, got {params[name]!r}")
-        for name, value in params.items():
-            setattr(self, name, value)
 
     # -- arrays -------------------------------------------------------------------------------------------------------
 
     def _layout(self, shape: Shape) -> Layout:
-        return tree_arrays.layout(Sizes(_room(shape), capacity(shape.n_classes), 1, 1, 0, 0, self._family))
+        return tree_arrays.layout(Sizes(room_of(shape), capacity(shape.n_classes), 1, 1, 0, 0, self._family))
 
     def _allocate(self, shape: Shape) -> HoeffdingTreeArrays:
-        return tree_arrays.allocate(_room(shape), capacity(shape.n_classes), self._options())
+        return tree_arrays.allocate(room_of(shape), capacity(shape.n_classes), self._options())
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> HoeffdingTreeArrays:
         sizes = tree_arrays.sizes_of(arrays)
-        cardinality, n_classes = _room(new), capacity(new.n_classes)
+        cardinality, n_classes = room_of(new), capacity(new.n_classes)
         if sizes.cardinality == cardinality and sizes.n_classes == n_classes:
             return cast(HoeffdingTreeArrays, arrays)
         return tree_arrays.grow(arrays, sizes._replace(cardinality=cardinality, n_classes=n_classes))
@@ -84,37 +49,13 @@ class TreeClassifier(Classifier):
     def _check(self, arrays: Any, shape: Shape) -> None:
         check_tree(arrays)
         sizes = tree_arrays.sizes_of(arrays)
-        expected = (_room(shape), capacity(shape.n_classes), self._family)
+        expected = (room_of(shape), capacity(shape.n_classes), self._family)
         if (sizes.cardinality, sizes.n_classes, sizes.family) != expected:
             raise StateError("the tree's arrays do not fit the schema")
         arrays.options[:] = self._options()  # a file's parameters count, not what its arrays say of them
 
     def _used(self, arrays: Any) -> HoeffdingTreeArrays:
         return tree_arrays.trim(arrays)
-
-    def _own_options(self) -> dict[str, Any]:
-        """What a family adds to the options."""
-        return {}
-
-    def _options(self) -> np.ndarray:
-        """The parameters as the kernel takes them."""
-        return tree_arrays.tree_options(
-            family=self._family,
-            grace_period=self.grace_period,
-            delta=self.delta,
-            tau=self.tau,
-            leaf=self.leaf_prediction,
-            nb_threshold=self.nb_threshold,
-            criterion=self.split_criterion,
-            binary_only=self.binary_split,
-            preprune=self.merit_preprune,
-            min_branch_fraction=self.min_branch_fraction,
-            max_share=self.max_share_to_split,
-            max_depth=DEEPEST if self.max_depth is None else self.max_depth,
-            max_nodes=self.max_nodes,
-            max_blocks=self.max_active_leaves,
-            **self._own_options(),
-        )
 
     # -- inspection ---------------------------------------------------------------------------------------------------
 
@@ -191,8 +132,3 @@ class TreeClassifier(Classifier):
     def debug_one(self, x: Mapping[Hashable, Any]) -> str:
         """`explain_one` as text; River's name for it."""
         return str(self.explain_one(x)) if self._live is not None else "nothing was learned yet"
-
-
-def _room(shape: Shape) -> tuple[int, ...]:
-    """Room for categories of each field: a power of two for a nominal one, 0 for a numeric one."""
-    return tuple(capacity(n) if nominal else 0 for n, nominal in zip(shape.cardinality, shape.nominal, strict=True))

@@ -20,7 +20,7 @@ import numpy as np
 from streamlearn.compiled import inlined, kernel
 
 from .arrays import INTEGRAL, INVERSE, LOG, MEAN, PEAK, SQUARES, WEIGHT
-from .observers import CERTAIN, density, deviation, weight_of
+from .observers import CERTAIN, comes_first, density, deviation, fields_of, weight_of
 
 MISSING, UNSEEN = -1, -2
 """What stands for a table row where the category is missing, or is one that the table has no room for."""
@@ -49,11 +49,14 @@ def load_row(
     row: int,
     numeric_fields: np.ndarray,
     nominal_fields: np.ndarray,
+    place: np.ndarray,
     first: np.ndarray,
     values: np.ndarray,
     rows: np.ndarray,
 ) -> bool:
     """Copy a row's numeric values into ``values``, the table rows of its categories into ``rows``.
+
+    The fields are those of the block that is to observe the row: all, or its subspace.
 
     Returns
     -------
@@ -68,9 +71,10 @@ def load_row(
         tame &= (size == 0.0) | ((size > TINY) & (size < HUGE))
     for i in range(len(nominal_fields)):
         x = X[row, nominal_fields[i]]
-        room = first[i + 1] - first[i]
+        table = ~place[nominal_fields[i]]
+        room = first[table + 1] - first[table]
         if x >= 0.0:
-            rows[i] = first[i] + int(x) if x < room else UNSEEN
+            rows[i] = first[table] + int(x) if x < room else UNSEEN
         else:
             rows[i] = MISSING
             tame = False
@@ -234,15 +238,19 @@ def plain_votes(tree: Any, leaf: int, X: np.ndarray, row: int, votes: np.ndarray
     for c in range(length):
         vote = counts[c] / weight
         if b >= 0:
-            for field in range(len(tree.place)):
-                x = X[row, field]
-                place = tree.place[field]
-                if not tree.observed[b, field]:
-                    continue
-                if place >= 0 and abs(x) < np.inf:
-                    vote *= numeric_factor(tree.numeric[b, c], place, x)
-                elif place < 0 and x >= 0.0:
-                    vote *= nominal_factor(tree, b, c, ~place, x)
+            numeric_fields, nominal_fields = fields_of(tree, b)
+            j, i = 0, 0
+            while j < len(numeric_fields) or i < len(nominal_fields):  # in the order of the fields
+                if comes_first(numeric_fields, j, nominal_fields, i):
+                    field, x = numeric_fields[j], X[row, numeric_fields[j]]
+                    if tree.observed[b, field] and abs(x) < np.inf:
+                        vote *= numeric_factor(tree.numeric[b, c], j, x)
+                    j += 1
+                else:
+                    field, x = nominal_fields[i], X[row, nominal_fields[i]]
+                    if tree.observed[b, field] and x >= 0.0:
+                        vote *= nominal_factor(tree, b, c, i, tree.first[~tree.place[field]], x)
+                    i += 1
         votes[c] = vote
         if vote > votes[winner]:
             winner = c
@@ -259,12 +267,11 @@ def numeric_factor(gaussian: np.ndarray, j: int, x: float) -> float:
 
 
 @kernel
-def nominal_factor(tree: Any, b: int, c: int, i: int, x: float) -> float:
-    """Laplace estimate of a category's probability in a class."""
+def nominal_factor(tree: Any, b: int, c: int, i: int, start: int, x: float) -> float:
+    """Laplace estimate of a category's probability in a class; the field's rows in the table begin at ``start``."""
     n = tree.slots[b, c, i]
     if n == 0:
         return 0.0
-    start = tree.first[i]
     total = tree.totals[b, c, i]
     if not tree.numbers[INTEGRAL]:
         total = 0.0

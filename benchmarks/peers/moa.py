@@ -20,9 +20,10 @@ import formats
 from streams import Stream
 
 from .contract import Peer, Ready, Round
+from .ensembles import ENSEMBLES, make_moa
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier", *ENSEMBLES)
 WINDOW = 1000
 WARM_UP_SECONDS = 5.0  # Java compiles what runs often, in the background: one pass over a short stream is not enough
 
@@ -125,7 +126,7 @@ def _make(learner: str, schema: Any) -> Any:
         "prior": MajorityClass,
         "knn_classifier": kNN,
     }
-    model = makers[learner]()
+    model = make_moa(learner) if learner in ENSEMBLES else makers[learner]()
     model.setModelContext(schema.get_moa_header())
     model.prepareForUse()
     return model

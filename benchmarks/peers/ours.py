@@ -10,15 +10,18 @@ import formats
 from streams import Stream
 
 from .contract import Peer, Ready, Round
+from .ensembles import ENSEMBLES
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
 LINEAR = ("logistic_regression", "perceptron", "pa_classifier")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifier", "knn_classifier")
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", *LINEAR, "mlp_classifier", "knn_classifier", *ENSEMBLES)
 WARM_UP_ROWS = 1000
 
 
 def registered(learner: str) -> str:
     """The registered name: trees are named here as they are in all projects, and there are some for regression too."""
+    if learner in ENSEMBLES:
+        return ENSEMBLES[learner].call
     return f"{learner}_classifier" if learner in TREES else learner
 
 

@@ -11,9 +11,11 @@ from typing import Any
 from streams import Stream
 
 from .contract import Peer, Ready, Round
+from .ensembles import ENSEMBLES
 
 TREES = ("hoeffding_tree", "extremely_fast_decision_tree", "hoeffding_adaptive_tree")
-LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier")
+RIVERS = {name: ensemble.river for name, ensemble in ENSEMBLES.items() if ensemble.river is not None}
+LEARNERS = (*TREES, "naive_bayes", "no_change", "prior", "knn_classifier", *RIVERS)
 
 
 def make(stream: Stream, learner: str) -> Any:
@@ -25,6 +27,8 @@ def make(stream: Stream, learner: str) -> Any:
     """
     from river import dummy, naive_bayes, neighbors, tree
 
+    if learner in RIVERS:
+        return RIVERS[learner](stream, ENSEMBLES[learner].n)
     if learner == "hoeffding_tree":
         return tree.HoeffdingTreeClassifier(nominal_attributes=stream.nominal)
     if learner == "extremely_fast_decision_tree":

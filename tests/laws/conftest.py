@@ -23,6 +23,11 @@ EXTRA = [
     "hoeffding_tree_classifier:grace_period=5,delta=0.5,tau=0.5,binary_split=true,leaf_prediction=mc",
     "hoeffding_tree_regressor:grace_period=5,delta=0.5,tau=0.5,min_samples_split=1,n_bins=8,residual_weight=0.5",
     "hoeffding_tree_regressor:grace_period=5,delta=0.5,tau=0.5,binary_split=true,leaf_prediction=mean",
+    "adaptive_random_forest_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,drift_delta=0.3,warning_delta=0.5,lambda_value=2",
+    "oza_bag_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,threads=2",
+    "oza_boost_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5",
+    "leveraging_bagging_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,adwin_delta=0.5",
+    "streaming_random_patches_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,drift_delta=0.3,warning_delta=0.5",
     "hoeffding_adaptive_tree_regressor:grace_period=5,delta=0.5,tau=0.5,drift_window_threshold=5,drift_delta=0.5",
 ]
 

@@ -362,10 +362,13 @@ class NaiveHoeffdingTree:
         add(node.counts, y, w)
         if node.active:
             if node.observers is None:
-                node.observers = [NominalObserver() if nominal else NumericObserver() for nominal in self.nominal]
+                node.observers = self.new_observers()
             for value, observer in zip(x, node.observers, strict=True):
                 observer.observe(value, y, w)
         return total(node.counts)
+
+    def new_observers(self) -> list[Observer]:
+        return [NominalObserver() if nominal else NumericObserver() for nominal in self.nominal]
 
     def best_of(self, node: Node, attribute: int, observer: Observer) -> Split | None:
         best = None
