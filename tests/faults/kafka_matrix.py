@@ -280,7 +280,7 @@ def strike(fault: str, broker: Broker, workers: Workers, choose: random.Random) 
         if fault == "broker and worker":
             workers.kill(victim)
         time.sleep(choose.uniform(0.0, 2.0))
-        broker.restart()
+        broker.restart(timeout=180.0)  # where much else runs it takes its time
     return {"kill": 1, "broker": 1, "broker and worker": 2}.get(fault, 0)
 
 
