@@ -73,8 +73,9 @@ def show(client: str, found: dict[str, dict[str, Any]]) -> None:
     parts = {name: 1e6 * seconds / ours["rows"] for name, seconds in ours["parts"].items()}
     rest = 1e6 * ours["wall"] / ours["rows"] - sum(parts.values())
     print("  streamlearn's µs a row: " + ", ".join(f"{k} {v:.2f}" for k, v in parts.items()) + f", the rest {rest:.2f}")
+    idle = per_cpu("consume_decode_write")
     print(
         f"  {per_cpu('ours') / bare:.0%} of consume and decode (aim: 60 %), where a pipeline that only writes as much "
-        f"reaches {per_cpu('consume_decode_write') / bare:.0%}"
+        f"reaches {idle / bare:.0%}: {per_cpu('ours') / idle:.0%} of that"
     )
     print(f"  {per_cpu('ours') / per_cpu('river_loop'):.1f} times River's loop (aim: 10)\n", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Sequence
 from typing import Any
 from weakref import ref
@@ -9,11 +10,14 @@ from weakref import ref
 import numpy as np
 import pyarrow as pa
 
+from streamlearn.compiled import is_compiled
 from streamlearn.schema import Schema
 
 from . import json_kernels as kernels
 from .json_kernels import Columns, Members, Names, Words, enter, gather, scan
 from .rows import LATEST, Block, identities
+
+log = logging.getLogger("streamlearn")
 
 _REST = 15  # calls that pass without a try after one in which more were left than taken
 _FEW = 1000  # words that are entered anew whenever one comes; more of them only each so many calls
@@ -42,6 +46,8 @@ class PlainRecords:
         self._members = _members(schema, members, labelled=labelled)
         self._words = _words(schema, self._members)
         self._known = _known(schema)
+        if not is_compiled(scan):
+            log.info("compiling what reads JSON records (once; kept on disk)")
 
     def serves(self, schema: Schema, members: Sequence[Hashable]) -> bool:
         """Whether it was made for this schema as it is now."""
