@@ -186,7 +186,7 @@ def test_records_are_read_as_without_the_kernel(
 
 def taken(values: list[bytes | None], schema: sl.Schema, *, members: list[str], required: bool = False) -> list[int]:
     """Which records the kernel takes."""
-    block, _ = PlainRecords(schema, members, labelled=True).take(values, schema, required)
+    block, _ = PlainRecords(schema, members).take(values, schema, required)
     return [] if block is None else block.rows.tolist()
 
 
@@ -250,7 +250,7 @@ def test_a_thousand_categories_are_found() -> None:
     categories: list[Hashable] = [f"category {i}" for i in range(1000)]
     schema = sl.Schema([sl.Field("c", "nominal", categories), sl.Field("d", "nominal", list(reversed(categories)))])
     values: list[bytes | None] = [json.dumps({"c": name, "d": name}).encode() for name in categories]
-    block, left = PlainRecords(schema, ["c", "d"], labelled=True).take(values, schema, required=False)
+    block, left = PlainRecords(schema, ["c", "d"]).take(values, schema, required=False)
     assert block is not None
     assert len(left) <= 10  # a few may find no place in the table, and are read more slowly
     assert block.X[:, 0].tolist() == block.rows.tolist()

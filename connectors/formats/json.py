@@ -73,31 +73,31 @@ class JsonFormat(Format):
     def decode(self, records: Records, schema: Schema, roles: Roles) -> Decoded:
         rows = RowByRow(schema, required=roles.required, labelled=roles.labelled)
         values = values_of(records)
-        block, left = self._plain_records(schema, roles).take(values, schema, roles.required)
+        block, left = self._plain_records(schema).take(values, schema, roles.required)
         blocks = [block] if block is not None else []
         for start in range(0, len(left), _CHUNK):
             some = left[start : start + _CHUNK]
-            blocks.append(self._block([values[row] for row in some], np.array(some), schema, roles, rows))
+            blocks.append(self._block([values[row] for row in some], np.array(some), schema, roles.required, rows))
         return rows.decoded(blocks)
 
-    def _plain_records(self, schema: Schema, roles: Roles) -> PlainRecords:
-        layout = self._layout(schema, labelled=roles.labelled)
+    def _plain_records(self, schema: Schema) -> PlainRecords:
+        layout = self._layout(schema)
         known = self._plain.get(id(schema))
         if known is None or not known.serves(schema, layout.members):
             if len(self._plain) >= _MAX_LAYOUTS:
                 self._plain.clear()
-            known = self._plain[id(schema)] = PlainRecords(schema, layout.members, labelled=roles.labelled)
+            known = self._plain[id(schema)] = PlainRecords(schema, layout.members)
         return known
 
     def _block(
-        self, values: Sequence[bytes | None], rows: np.ndarray, schema: Schema, roles: Roles, careful: RowByRow
+        self, values: Sequence[bytes | None], rows: np.ndarray, schema: Schema, required: bool, careful: RowByRow
     ) -> Block:
         """The rows that the decoder of structs makes, all of whose values are known; ``careful`` gets the others.
 
         The careful rows may add to the schema, but nothing that a row of the block has: so their order among each
         other is all that matters, and the block can be encoded as the schema stood before.
         """
-        layout = self._layout(schema, labelled=roles.labelled)
+        layout = self._layout(schema)
         decode, found, missed = layout.decode, [], []
         for place, value in enumerate(values):
             try:
@@ -106,7 +106,7 @@ class JsonFormat(Format):
                 missed.append(place)
         read = np.delete(np.arange(len(values)), missed)
         doubtful = np.zeros(len(read), np.bool_)
-        block = layout.encode(found, schema, roles.required, doubtful)
+        block = layout.encode(found, schema, required, doubtful)
         block.rows = rows[read]
         if doubtful.any():
             missed = sorted([*missed, *read[doubtful].tolist()])
@@ -129,16 +129,15 @@ class JsonFormat(Format):
             if not nulls <= self._nulls:
                 self._nulls |= nulls
 
-    def _layout(self, schema: Schema, *, labelled: bool) -> _Layout:
+    def _layout(self, schema: Schema) -> _Layout:
         fields = tuple((f.name, f.kind) for f in schema.fields)
         roles = (schema.target, schema.target_kind, schema.id, schema.event_time, schema.weight, schema.key)
-        key = (fields, roles, labelled, schema.unknown, self._nulls)
+        key = (fields, roles, schema.unknown, self._nulls)
         known = self._layouts.get(key)
         if known is None:
             if len(self._layouts) >= _MAX_LAYOUTS:  # schemas that grew leave theirs behind
                 self._layouts.clear()
-            nulls = self._nulls if schema.unknown == "grow" else frozenset()
-            known = self._layouts[key] = _Layout(schema, nulls, labelled=labelled)
+            known = self._layouts[key] = _Layout(schema, self._nulls if schema.unknown == "grow" else frozenset())
         return known
 
 
@@ -174,7 +173,7 @@ class _Layout:
         A record as a dict, for those that `decode` does not take.
     """
 
-    def __init__(self, schema: Schema, nulls: frozenset[str], *, labelled: bool) -> None:
+    def __init__(self, schema: Schema, nulls: frozenset[str]) -> None:
         required = schema.unknown == "error"
         members: list[tuple[Hashable, Any, Any]] = [
             (f.name, float | None if f.kind == "numeric" else _Scalar, msgspec.NODEFAULT if required else None)
@@ -189,9 +188,7 @@ class _Layout:
             members.append((name, kind, default))
             return len(members) - 1
 
-        self.labelled = labelled
-        label = (_Scalar if schema.target_kind == "nominal" else float | None) if labelled else Any
-        self.target = role(schema.target, label)
+        self.target = role(schema.target, _Scalar if schema.target_kind == "nominal" else float | None)
         self.id = role(schema.id, _Name)
         self.event_time = role(schema.event_time, float | str | None)
         self.weight = role(schema.weight, float, 1.0)
@@ -214,7 +211,7 @@ class _Layout:
                 _mark_unknown(columns[i], np.isnan(X[:, i]), doubtful)
         block = Block(np.empty(0, np.int64), X, None, None, None, None, None)
         if self.target is not None:
-            labels = columns[self.target] if self.labelled else [None] * len(found)
+            labels = columns[self.target]
             if schema.target_kind == "nominal":
                 block.y = np.array(list(map(schema.class_codes.get, labels, repeat(-1))), np.int64)
                 _mark_unknown(labels, block.y < 0, doubtful)

@@ -35,15 +35,13 @@ class PlainRecords:
         The schema; its categories and classes may grow.
     members
         The names of what a record may have: the fields in their order, the roles, and fields that may only be null.
-    labelled
-        Whether a record's label is its own; otherwise records that have one are left.
     """
 
-    def __init__(self, schema: Schema, members: Sequence[Hashable], *, labelled: bool) -> None:
+    def __init__(self, schema: Schema, members: Sequence[Hashable]) -> None:
         self._schema = ref(schema)
         self._names = members
         self._rest = self._calls = 0
-        self._members = _members(schema, members, labelled=labelled)
+        self._members = _members(schema, members)
         self._words = _words(schema, self._members)
         self._known = _known(schema)
         if not is_compiled(scan):
@@ -105,13 +103,12 @@ def _known(schema: Schema) -> int:
     return len(schema.classes) + sum(len(field.categories) for field in schema.fields)
 
 
-def _members(schema: Schema, names: Sequence[Hashable], *, labelled: bool) -> Members | None:
+def _members(schema: Schema, names: Sequence[Hashable]) -> Members | None:
     """What the kernel is told of the members; None if it could not find them in a record."""
     if not names or not all(isinstance(name, str) and _is_plain(name) for name in names):
         return None
-    label = kernels.CLASS if schema.target_kind == "nominal" else kernels.VALUE
     by_role = {
-        schema.target: label if labelled else kernels.NULL,
+        schema.target: kernels.CLASS if schema.target_kind == "nominal" else kernels.VALUE,
         schema.id: kernels.ID,
         schema.event_time: kernels.TIME,
         schema.weight: kernels.WEIGHT,

@@ -164,7 +164,10 @@ class RowByRow:
         parts = list(blocks)
         if self._rows or not parts:
             parts.append(self.block())
-        return join(parts, self._schema, self.rejected)
+        decoded = join(parts, self._schema, self.rejected)
+        if not self._labelled and decoded.batch.y is not None:  # a faster decoder may know the class that is claimed
+            decoded.batch.y[:] = -1 if self._schema.target_kind == "nominal" else math.nan
+        return decoded
 
 
 def join(blocks: Sequence[Block], schema: Schema, rejected: list[Rejected]) -> Decoded:

@@ -18,6 +18,7 @@ from . import options as owned
 from .client import ExpiredError, Part, Reader, Reading, Run, checked_options, choose, open_reader, servers
 
 CATCH_UP = 5.0  # seconds for the end of a log to be known again after its leader has moved
+QUIET = 30.0  # seconds after which a partition from which nothing comes is looked at
 
 Start = Literal["earliest", "latest"] | Mapping[str, Any]
 
@@ -116,6 +117,9 @@ class KafkaSource(LiveSource):
         self._assignment: Assignment | None = None
         self._positions: dict[Part, int | None] = {}  # of the partitions that are ours; None until sought
         self._known: dict[str, Part] = {}
+        self._paused: set[Part] = set()
+        self._look_at = 0.0
+        self._quiet: dict[Part, tuple[int, bool]] = {}  # when last looked at: its position, and whether it had more
 
     @property
     def params(self) -> dict[str, Any]:
@@ -209,6 +213,7 @@ class KafkaSource(LiveSource):
     def _forget(self, parts: Sequence[Part]) -> None:
         for part in parts:
             self._positions.pop(part, None)
+            self._paused.discard(part)
 
     # Reading
 
@@ -263,7 +268,40 @@ class KafkaSource(LiveSource):
         except ExpiredError:
             self._recover()
             return []
+        if not runs and time.monotonic() >= self._look_at:
+            self._look_at_quiet_ones()
         return [records for run in runs if (records := self._records(run)) is not None]
+
+    def _look_at_quiet_ones(self) -> None:
+        """See that partitions from which nothing comes have nothing.
+
+        Of a topic that was deleted, or made anew and is shorter now, clients deliver nothing more, and do not say so.
+        """
+        self._look_at = time.monotonic() + QUIET
+        seen, self._quiet = self._quiet, {}
+        for part, position in self._positions.items():
+            at, was_behind = seen.get(part, (-1, False))
+            if position is None or part in self._paused:
+                continue
+            behind = False
+            if position == at:
+                try:
+                    there = part.number in self._open.partitions(part.topic)
+                    low, end = self._open.ends(part) if there else (0, 0)
+                except SourceError:  # nobody answers: the client waits for the brokers to come back, and so do we
+                    return
+                if not there:
+                    raise SourceError(self._missing(part.topic))
+                if not low <= position <= end:
+                    self._recover()
+                    return
+                behind = max(position, self._open.known(part)[0]) < end
+                if behind and was_behind:
+                    raise SourceError(
+                        f"{part.name}: the brokers have offsets up to {end}, and nothing came from {position} on for "
+                        f"{QUIET:g} s: was the topic made anew?"
+                    )
+            self._quiet[part] = position, behind
 
     def _recover(self) -> None:
         """A position fell off the log while we were reading: seek anew, which fails if the options say so."""
@@ -283,10 +321,14 @@ class KafkaSource(LiveSource):
         return Records(name, name, run.offsets, after, run.values, None, run.keys, run.headers, times)
 
     def pause(self, partitions: Sequence[str]) -> None:
-        self._open.pause([self._part(name) for name in partitions])
+        parts = [self._part(name) for name in partitions]
+        self._paused.update(parts)
+        self._open.pause(parts)
 
     def resume(self, partitions: Sequence[str]) -> None:
-        self._open.resume([self._part(name) for name in partitions])
+        parts = [self._part(name) for name in partitions]
+        self._paused.difference_update(parts)
+        self._open.resume(parts)
 
     def lag(self) -> dict[str, int]:
         lags = {}
@@ -330,6 +372,8 @@ class KafkaSource(LiveSource):
             self._reader.close()
             self._reader = None
         self._positions.clear()
+        self._paused.clear()
+        self._quiet.clear()
 
 
 def _seconds(milliseconds: int) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from streamlearn.connectors.kafka import KafkaSink, KafkaSource
+from streamlearn.connectors.kafka import source as source_module
 
 from streamlearn.errors import FencedError, OptionError, PositionError, SourceError
 from streamlearn.live import Mark
@@ -214,6 +216,33 @@ def test_going_on_after_retention(
         if begins == b"new":
             write(kafka.bootstrap, topic, client, [b"new"])
         assert first(made)[0] == begins
+
+
+@pytest.mark.parametrize("rows", [None, 50])
+def test_a_topic_that_is_deleted_or_made_anew_is_noticed(
+    kafka: Kafka,
+    make_topic: MakeTopic,
+    client: str,
+    admin: AdminClient,
+    rows: int | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Clients wait for ever, and do not say so."""
+    monkeypatch.setattr(source_module, "QUIET", 1.0)
+    topic = make_topic()
+    write(kafka.bootstrap, topic, client, [b"%d" % row for row in range(100)])
+    with opened(kafka, topic, client) as made:
+        made.seek(f"{topic}-0", 0)
+        until(lambda: any(records.offsets[-1] == 99 for records in made.poll(1000, 0.1)))
+        admin.delete_topics([topic])[topic].result(20)
+        if rows is not None:
+            time.sleep(1.0)  # until all brokers know
+            admin.create_topics([NewTopic(topic, 1)])[topic].result(20)
+            write(kafka.bootstrap, topic, client, [b"new"] * rows)
+        delivered: list[Any] = []
+        said = comes_to(SourceError, lambda: delivered.extend(made.poll(1000, 0.2)), 60.0)
+        assert topic in said
+        assert delivered == []
 
 
 def test_records_removed_while_their_partition_was_paused(
