@@ -130,7 +130,9 @@ class Forest(TreeEnsemble):
         check_generators(own.rng)
         self._set_options(own.options)  # a file's parameters count, not what its arrays say of them
         n_seen, D = own.numbers[N_SEEN], len(own.seen)
-        if not 0 <= n_seen <= D or not np.array_equal(np.unique(own.seen[:n_seen]), np.sort(own.seen[:n_seen])):
+        if not 0 <= n_seen <= D:
+            raise StateError("array 'numbers': more fields are seen than there are")
+        if not np.array_equal(np.unique(own.seen[:n_seen]), np.sort(own.seen[:n_seen])):
             raise StateError("array 'seen': a field is seen twice")
         if ((own.seen < 0) | (own.seen >= max(1, D))).any():
             raise StateError("array 'seen': a field is not there")
