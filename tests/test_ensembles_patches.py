@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mixed import benchmark_stream, prequential_accuracy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixed import LABELS, Event, benchmark_stream, check_laws, events, prequential_accuracy, schema
 from naive import ensembles as naive
 from streamlearn.algorithms.ensembles.adaptive_random_forest import number_of_features
 from streamlearn.algorithms.ensembles.streaming_random_patches import draw_subspaces, number_of_fields
@@ -21,6 +23,13 @@ import streamlearn as sl
 EAGER: dict[str, Any] = {"grace_period": 20, "delta": 0.1, "tau": 0.3}
 JUMPY: dict[str, Any] = {"drift_delta": 0.4, "warning_delta": 0.8}
 
+NAMES = [
+    "adaptive_random_forest_classifier",
+    "leveraging_bagging_classifier",
+    "online_smooth_boost_classifier",
+    "oza_boost_classifier",
+    "streaming_random_patches_classifier",
+]
 PATCHES = [
     {},
     {"subspace_size": 3, "disable_weighted_vote": True},
@@ -155,11 +164,20 @@ def test_first_subspaces_differ_as_far_as_they_can(n: int, size: int, members: i
     assert len({marks.tobytes() for marks in drawn}) == min(members, math.comb(n, size))
 
 
-def test_fields_may_come_before_the_first_label() -> None:
-    model = sl.StreamingRandomPatchesClassifier(n_models=3)
-    model.predict_one({"a": 1.0})
+def test_members_of_a_schema_without_fields_draw_from_those_of_the_first_row() -> None:
+    model = sl.StreamingRandomPatchesClassifier(n_models=3, schema=sl.Schema([], target="y"))
     model.learn_one({"a": 1.0, "b": 2.0, "c": 3.0, "d": 0.0}, "yes")
     assert {len(fields) for fields in model.subspaces} == {2}
+
+
+@settings(max_examples=20, deadline=None)
+@given(stream=events(LABELS), cuts=st.lists(st.integers(0, 30), max_size=3), name=st.sampled_from(NAMES))
+def test_fields_that_come_later_obey_the_laws(
+    tmp_path_factory: pytest.TempPathFactory, stream: list[Event], cuts: list[int], name: str
+) -> None:
+    model = sl.make_learner(f"{name}:n_models=3,grace_period=3,delta=0.5,tau=0.5")
+    model = type(model)(**model.params, schema=schema())
+    check_laws(model, stream, cuts, tmp_path_factory.mktemp("laws") / "model")
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,8 @@ class StreamingRandomPatchesClassifier(Forest):
         return ensemble
 
     def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
-        if arrays.own.numbers[N_LEARNED] == 0:  # nobody has looked at the old fields yet
-            return self._allocate(new)
+        if not old.cardinality and arrays.own.numbers[N_LEARNED] == 0:
+            return self._allocate(new)  # there was nothing to draw from
         grown = super()._grow(arrays, old, new)
         grown.own.seen[grown.own.numbers[N_SEEN] :] = 0
         return grown
