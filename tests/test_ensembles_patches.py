@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mixed import benchmark_stream, prequential_accuracy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixed import LABELS, Event, benchmark_stream, check_laws, events, prequential_accuracy, schema
 from naive import ensembles as naive
 from streamlearn.algorithms.ensembles.adaptive_random_forest import number_of_features
 from streamlearn.algorithms.ensembles.streaming_random_patches import draw_subspaces, number_of_fields
@@ -21,6 +23,13 @@ import streamlearn as sl
 EAGER: dict[str, Any] = {"grace_period": 20, "delta": 0.1, "tau": 0.3}
 JUMPY: dict[str, Any] = {"drift_delta": 0.4, "warning_delta": 0.8}
 
+NAMES = [
+    "adaptive_random_forest_classifier",
+    "leveraging_bagging_classifier",
+    "online_smooth_boost_classifier",
+    "oza_boost_classifier",
+    "streaming_random_patches_classifier",
+]
 PATCHES = [
     {},
     {"subspace_size": 3, "disable_weighted_vote": True},
@@ -44,18 +53,6 @@ def in_full_width(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
     return a._replace(numeric=numeric, slots=slots)
 
 
-def all_fields(nodes: list[dict[str, Any]], fields: list[int], n: int) -> list[dict[str, Any]]:
-    """Nodes of a tree over some of ``n`` fields, as if it were one over all."""
-    found = []
-    for node in nodes:
-        test, observers = node["test"], node["observers"]
-        if observers is not None:
-            known = dict(zip(fields, observers, strict=True))
-            observers = [known.get(field, {}) for field in range(n)]
-        found.append({**node, "test": test and (fields[test[0]], test[1]), "observers": observers})
-    return found
-
-
 def compare(model: Any, oracle: naive.NaiveRenewing, batch: sl.Batch) -> None:
     """Every prediction that is no near-tie agrees, so do all probabilities, all alarms, and all trees bit for bit."""
     outputs = model.process(batch, proba=True)
@@ -68,11 +65,9 @@ def compare(model: Any, oracle: naive.NaiveRenewing, batch: sl.Batch) -> None:
         assert outputs.prediction[i] == oracle.predict(x) or best - second < 1e-9
         oracle.learn(x, y, w)
     own, trees = model._arrays
-    n = batch.X.shape[1]
     for i in range(model.n_models):
         ours = described(in_full_width(trees[model._tree_of(own, i)]))
-        theirs = described_naive(oracle.members[i])
-        assert ours == (all_fields(theirs, oracle.fields[i], n) if isinstance(oracle, naive.NaivePatches) else theirs)
+        assert ours == described_naive(oracle.members[i])
         assert (model.n_drifts_detected(i), model.n_warnings_detected(i)) == (oracle.n_drifts[i], oracle.n_warnings[i])
     assert own.hits.T.tolist() == [oracle.right, oracle.seen]
 
@@ -150,16 +145,29 @@ def test_how_many_fields_a_member_knows() -> None:
 @pytest.mark.parametrize(("n", "size", "members"), [(4, 2, 3), (4, 2, 9), (20, 3, 50), (30, 5, 50)])
 def test_first_subspaces_differ_as_far_as_they_can(n: int, size: int, members: int) -> None:
     drawn = [np.zeros(n, np.uint8) for _ in range(members)]
-    draw_subspaces(1, size, drawn)
+    draw_subspaces(1, size, np.arange(n, dtype=np.int32), drawn)
     assert {int(marks.sum()) for marks in drawn} == {size}
     assert len({marks.tobytes() for marks in drawn}) == min(members, math.comb(n, size))
 
 
-def test_fields_may_come_before_the_first_label() -> None:
-    model = sl.StreamingRandomPatchesClassifier(n_models=3)
-    model.predict_one({"a": 1.0})
-    model.learn_one({"a": 1.0, "b": 2.0, "c": 3.0, "d": 0.0}, "yes")
+def test_a_field_that_comes_later_takes_the_place_of_another_in_some_members() -> None:
+    model = sl.StreamingRandomPatchesClassifier(n_models=30, seed=1)
+    first = {"a": 1.0, "b": 2.0, "c": 3.0, "d": None}
+    model.learn_one(first, "yes")
     assert {len(fields) for fields in model.subspaces} == {2}
+    model.learn_one({**first, "d": 1.0}, "no")
+    assert {len(fields) for fields in model.subspaces} == {2}
+    assert 5 < sum("d" in fields for fields in model.subspaces) < 25
+
+
+@settings(max_examples=20, deadline=None)
+@given(stream=events(LABELS), cuts=st.lists(st.integers(0, 30), max_size=3), name=st.sampled_from(NAMES))
+def test_fields_that_come_later_obey_the_laws(
+    tmp_path_factory: pytest.TempPathFactory, stream: list[Event], cuts: list[int], name: str
+) -> None:
+    model = sl.make_learner(f"{name}:n_models=3,grace_period=3,delta=0.5,tau=0.5")
+    model = type(model)(**model.params, schema=schema())
+    check_laws(model, stream, cuts, tmp_path_factory.mktemp("laws") / "model")
 
 
 @pytest.mark.parametrize(

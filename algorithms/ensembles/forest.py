@@ -116,6 +116,9 @@ class Forest(TreeEnsemble):
         """How many of ``n`` fields a leaf draws, or a tree for its leaves; it grows with ``n``."""
         return 0
 
+    def _meet_fields(self, before: int) -> None:
+        """Take note that fields had their first value, those from place ``before`` in ``seen`` on."""
+
     def _with_room(self, own: Mapping[str, np.ndarray], shape: Shape) -> Any:
         arrays = super()._with_room(own, shape)
         arrays.n_draws[1:] = [self._n_draws(n) for n in range(1, len(arrays.n_draws))]
@@ -179,7 +182,10 @@ class Forest(TreeEnsemble):
             start = 0
             while start < steps:
                 own = self._arrays.own
+                before = int(own.numbers[N_SEEN])
                 stop = note_fields(own.numbers, own.seen, work, start, min(start + chunk, steps))
+                if own.numbers[N_SEEN] > before:
+                    self._meet_fields(before)
                 self._work_off(work, start, stop, pool)
                 start = stop
 

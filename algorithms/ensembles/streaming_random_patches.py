@@ -10,13 +10,12 @@ import numpy as np
 
 from streamlearn.errors import OptionError
 from streamlearn.parameters import check_choice, check_flag, check_range
-from streamlearn.random import below, generator
-from streamlearn.schema import Schema, Shape
+from streamlearn.random import below, generator, uniform
+from streamlearn.schema import Schema
 
 from ..trees.member_kernels import draw_fields
-from .ensemble import Ensemble
 from .forest import Forest
-from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, N_LEARNED, N_SEEN, SAME_WEIGHT, WARNING, WARNING_DELTA, WEIGHTED
+from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, N_SEEN, SAME_WEIGHT, WARNING, WARNING_DELTA, WEIGHTED
 
 METHODS = ("patches", "subspaces", "resampling")
 DETECTORS = ("off", "warning", "drift")
@@ -73,9 +72,9 @@ class StreamingRandomPatchesClassifier(Forest):
     Notes
     -----
     Missing and infinite values are treated as by `HoeffdingTreeClassifier`. With up to 20 fields the members' first
-    subsets differ as far as there are enough. The first subsets are drawn from the fields that are known when learning
-    begins; trees that begin later draw from those that came later too, once they had a value. So declare the schema
-    where rows are dicts with differing keys. Deliberate differences from MOA: a background tree that took over does not
+    subsets differ as far as there are enough. They are drawn from the fields that have a value in the first row; one
+    that has its first value later takes, by chance, the place of another in the leaves that begin after that.
+    Deliberate differences from MOA: a background tree that took over does not
     go on growing in the background as well (it would learn each row twice); a row's own weight counts.
 
     Examples
@@ -170,26 +169,20 @@ class StreamingRandomPatchesClassifier(Forest):
 
     # -- subspaces ----------------------------------------------------------------------------------------------------
 
-    def _allocate_own(self, shape: Shape) -> dict[str, np.ndarray]:
-        own = super()._allocate_own(shape)
-        n = len(shape.cardinality)
-        own["seen"][:] = np.arange(n)  # members draw from all fields that the schema begins with
-        own["numbers"][N_SEEN] = n
-        return own
-
-    def _allocate(self, shape: Shape) -> Ensemble:
-        ensemble = super()._allocate(shape)
-        n = len(shape.cardinality)
-        if self.training_method != "resampling" and n > 0:
-            draw_subspaces(self.seed, self._n_draws(n), [tree.drawn for tree in ensemble.trees[: self.n_models]])
-        return ensemble
-
-    def _grow(self, arrays: Any, old: Shape, new: Shape) -> Ensemble:
-        if arrays.own.numbers[N_LEARNED] == 0:  # nobody has looked at the old fields yet
-            return self._allocate(new)
-        grown = super()._grow(arrays, old, new)
-        grown.own.seen[grown.own.numbers[N_SEEN] :] = 0
-        return grown
+    def _meet_fields(self, before: int) -> None:
+        if self.training_method == "resampling":
+            return
+        own, trees = self._arrays
+        n_seen = int(own.numbers[N_SEEN])
+        if before == 0:
+            drawn = [tree.drawn for tree in trees[: self.n_models]]
+            draw_subspaces(self.seed, self._n_draws(n_seen), own.seen[:n_seen], drawn)
+            return
+        for n in range(before + 1, n_seen + 1):
+            for member, rng in enumerate(own.rng):
+                for place in own.slots[member]:
+                    if place >= 0:
+                        offer_field(rng, own.seen[n - 1], self._n_draws(n), n, trees[place].drawn)
 
     @property
     def subspaces(self) -> list[list[Any]]:
@@ -214,19 +207,31 @@ class StreamingRandomPatchesClassifier(Forest):
         return self._alarms(WARNING, tree_id)
 
 
-def draw_subspaces(seed: int, size: int, drawn: list[np.ndarray]) -> None:
-    """Draw the members' first fields: mark ``size`` of them in each uint8 [D] of ``drawn``."""
+def draw_subspaces(seed: int, size: int, fields: np.ndarray, drawn: list[np.ndarray]) -> None:
+    """Draw the members' first subsets: mark ``size`` of the fields, int32 [n], in each uint8 [D] of ``drawn``."""
     rng = generator(seed, stream=len(drawn))
-    n = len(drawn[0])
+    n = len(fields)
     if n > FEW:
         for marks in drawn:
-            draw_fields(rng, np.arange(n, dtype=np.int32), size, marks)
+            draw_fields(rng, fields, size, marks)
         return
-    subsets = list(itertools.combinations(range(n), size))
+    subsets = list(itertools.combinations(fields.tolist(), size))
     subsets *= -(-len(drawn) // len(subsets))  # if there are too few, some members share one
     del subsets[max(len(drawn), math.comb(n, size)) :]
     for marks in drawn:
         marks[list(subsets.pop(below(rng, len(subsets))))] = 1
+
+
+def offer_field(rng: np.ndarray, field: int, size: int, n: int, drawn: np.ndarray) -> None:
+    """Let a tree that has drawn its fields take a new one, the ``n``-th, if it has room, or by chance for another."""
+    known = np.flatnonzero(drawn)
+    if len(known) == 0:
+        return
+    if len(known) >= size:
+        if not uniform(rng) < size / n:
+            return
+        drawn[known[below(rng, len(known))]] = 0
+    drawn[field] = 1
 
 
 def check_subspace_size(size: float | str) -> None:

@@ -174,11 +174,17 @@ class NaiveEnsemble:
         return [v / weight for v in votes] if 0.0 < weight < math.inf else [0.0 for _ in votes]
 
     def learn(self, x: Sequence[float], y: int, w: float = 1.0) -> None:
-        self.known += [i for i, value in enumerate(x) if not math.isnan(value) and i not in self.known]
+        new = [i for i, value in enumerate(x) if not math.isnan(value) and i not in self.known]
+        if new:
+            self.meet(new)
         if y < 0 or not 0.0 < w < math.inf:
             return
         self.learned = True
         self.learn_row(x, y, w)
+
+    def meet(self, new: list[int]) -> None:
+        """Some attributes have their first value, in a row that is to be learned."""
+        self.known += new
 
     def learn_row(self, x: Sequence[float], y: int, w: float) -> None:
         raise NotImplementedError
@@ -453,7 +459,7 @@ class NaiveForest(NaiveRenewing):
 
 @dataclass
 class NaivePatches(NaiveRenewing):
-    """Streaming Random Patches; a member knows ``m`` attributes only, a new one draws them when it first learns.
+    """Streaming Random Patches; a member's leaves look at its ``m`` attributes, drawn when it first learns.
 
     ``training_method`` is "patches", "subspaces" (every row once) or "resampling" (all attributes).
     """
@@ -465,56 +471,68 @@ class NaivePatches(NaiveRenewing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.known = list(range(len(self.nominal)))
         self.keeps_background = self.java  # a slip of MOA: what was promoted goes on learning in the background as well
-        self.fields: list[list[int]] = []
+        self.fields: list[list[int]] = [[] for _ in range(self.n_models)]
         if self.training_method == "resampling":
             self.fields = [list(range(len(self.nominal)))] * self.n_models
-        else:
+        elif self.java:
             self.fields = self.first_fields()
-        self.members = [self.tree_over(self.fields[i]) for i in range(self.n_models)]
+        self.members = [self.tree_over(i, self.fields[i]) for i in range(self.n_models)]
 
     def first_fields(self) -> list[list[int]]:
         """The members' first attributes: all different if there are few enough to list, and enough."""
-        n, ensemble = len(self.nominal), self.draws[0] if self.java else OwnDraws(self.seed, self.n_models)
-        m = min(n, self.m if isinstance(self.m, int) else self.m(n))
+        n, ensemble = len(self.known), self.draws[0] if self.java else OwnDraws(self.seed, self.n_models)
         if n > 20:
-            return [ensemble.subset(n, m) for _ in range(self.n_models)]
-        combinations = [list(fields) for fields in itertools.combinations(range(n), m)]
+            return [draw_from(self.known, ensemble, self.m) for _ in range(self.n_models)]
+        m = min(n, self.m if isinstance(self.m, int) else self.m(n))
+        combinations = [list(fields) for fields in itertools.combinations(self.known, m)]
         while len(combinations) < self.n_models:
             combinations += combinations[: self.n_models - len(combinations)]
         return [combinations.pop(ensemble.below(len(combinations))) for _ in range(self.n_models)]
 
-    def tree_over(self, fields: list[int]) -> NaiveHoeffdingTree:
-        return NaiveHoeffdingTree([self.nominal[f] for f in fields], **{**self.defaults, **self.tree})
+    def tree_over(self, i: int, fields: list[int]) -> NaiveHoeffdingTree:
+        """A tree whose leaves look at the attributes that ``fields`` holds when they begin."""
 
-    def winner(self, i: int, x: Sequence[float]) -> int:
-        return max(0, self.members[i].predict([x[f] for f in self.fields[i]]))
+        def draw() -> list[int]:
+            fields[:] = fields or draw_from(self.known, self.draws[i], self.m)
+            return fields
 
-    def votes(self, x: Sequence[float]) -> list[float]:
-        result: list[float] = []
-        for i, weight in enumerate(self.vote_weights()):
-            for c, p in enumerate(self.members[i].proba([x[f] for f in self.fields[i]])):
-                add(result, c, weight * p)
-        return result
+        return NaiveForestTree(list(self.nominal), **{**self.defaults, **self.tree}, draw=draw)
+
+    def meet(self, new: list[int]) -> None:
+        if self.training_method == "resampling":
+            return
+        if not self.known:
+            self.known += new
+            for fields, drawn in zip(self.fields, self.first_fields(), strict=True):
+                fields[:] = drawn
+            return
+        for attribute in new:
+            self.known.append(attribute)
+            for i in range(self.n_models):
+                background = self.background[i]
+                for fields in (self.fields[i], background.fields if background else []):
+                    self.offer(self.draws[i], fields, attribute)
+
+    def offer(self, draws: Draws, fields: list[int], attribute: int) -> None:
+        """Attributes that were drawn take in a new one if there is room, or by chance for another."""
+        n = len(self.known)
+        m = min(n, self.m if isinstance(self.m, int) else self.m(n))
+        if not fields:
+            return
+        if len(fields) < m:
+            fields.append(attribute)
+        elif draws.uniform() < m / n:
+            fields[draws.below(len(fields))] = attribute
+        fields.sort()
 
     def times(self, i: int) -> int:
         return 1 if self.training_method == "subspaces" else super().times(i)
 
-    def learn_member(self, i: int, x: Sequence[float], y: int, w: float) -> None:
-        if not self.fields[i]:
-            self.fields[i] = draw_from(self.known, self.draws[i], self.m)
-            self.members[i] = self.tree_over(self.fields[i])
-        self.members[i].learn([x[f] for f in self.fields[i]], y, w)
-
     def learn_background(self, i: int, x: Sequence[float], y: int, w: float, k: int) -> None:
         background = self.background[i]
-        if background is None:
-            return
-        if not background.fields:
-            background.fields = draw_from(self.known, self.draws[i], self.m)
-            background.tree = self.tree_over(background.fields)
-        background.tree.learn([x[f] for f in background.fields], y, k * w)
+        if background is not None:
+            background.tree.learn(x, y, k * w)
 
     def new_background(self, i: int) -> Background:
         fields: list[int] = []
@@ -522,7 +540,7 @@ class NaivePatches(NaiveRenewing):
             fields = list(range(len(self.nominal)))
         elif self.java:  # MOA draws at once
             fields = draw_from(self.known, self.draws[i], self.m)
-        return self.beside(self.tree_over(fields), fields)
+        return self.beside(self.tree_over(i, fields), fields)
 
     def promote(self, i: int, background: Background) -> None:
         super().promote(i, background)
