@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from streamlearn.errors import OptionError
 from streamlearn.parameters import check_flag, check_range
-from streamlearn.schema import Schema, Shape
+from streamlearn.schema import Schema
 
-from ..trees.arrays import SUBSPACE
-from .adaptive_forest_kernels import learn_chunk
 from .forest import Forest
-from .forest_arrays import DRIFT, WARNING
+from .forest_arrays import DRIFT, DRIFT_DELTA, MEAN, WARNING, WARNING_DELTA, WEIGHTED
 
 
 class AdaptiveRandomForestClassifier(Forest):
@@ -25,8 +21,8 @@ class AdaptiveRandomForestClassifier(Forest):
     place of the old one when a second window is certain of a drift.
 
     What MOA's ``AdaptiveRandomForest`` does, with its defaults but 10 trees, River's number. River's defaults are
-    reached with ``max_features="sqrt"``; its forest gives the windows the error before, not after, a tree has learned the row,
-    and lets background trees learn with Poisson weights too.
+    reached with ``max_features="sqrt"``; its forest gives the windows the error before, not after, a tree has learned
+    the row, and lets background trees learn with Poisson weights too.
 
     Parameters
     ----------
@@ -65,7 +61,7 @@ class AdaptiveRandomForestClassifier(Forest):
     Notes
     -----
     Missing and infinite values are treated as by `HoeffdingTreeClassifier`. Fields that appear while the stream goes on
-    are considered by leaves that begin after that. Differences from MOA are listed in ``adaptive_forest_kernels.py``.
+    are considered by leaves that begin after that. Differences from MOA are listed in ``forest_kernels.py``.
 
     Examples
     --------
@@ -83,9 +79,6 @@ class AdaptiveRandomForestClassifier(Forest):
     H. Gomes, A. Bifet, J. Read, J. Barddal, F. Enembreck, B. Pfahringer, G. Holmes, T. Abdessalem: Adaptive random
     forests for evolving data stream classification. Machine Learning 106, 2017.
     """
-
-    _learn_chunk = staticmethod(learn_chunk)
-    _adapts = True
 
     def __init__(
         self,
@@ -144,14 +137,16 @@ class AdaptiveRandomForestClassifier(Forest):
         )
         super().__init__(schema=schema)
 
-    def _forest_options(self) -> np.ndarray:
-        weighted = not self.disable_weighted_vote
-        return np.array([self.lambda_value, weighted, self.drift_delta or 0.0, self.warning_delta or 0.0])
-
-    def _tree_options(self, shape: Shape) -> np.ndarray:
-        options = self._options()
-        options[SUBSPACE] = number_of_features(self.max_features, len(shape.cardinality))
+    def _forest_options(self) -> dict[int, float]:
+        options: dict[int, float] = {MEAN: self.lambda_value, WEIGHTED: not self.disable_weighted_vote}
+        if self.drift_delta is not None:
+            options[DRIFT_DELTA] = self.drift_delta
+        if self.warning_delta is not None:
+            options[WARNING_DELTA] = self.warning_delta
         return options
+
+    def _n_draws(self, n: int) -> int:
+        return number_of_features(self.max_features, n)
 
     def n_drifts_detected(self, tree_id: int | None = None) -> int:
         """Drifts so far: of a tree, or of all."""
@@ -160,14 +155,6 @@ class AdaptiveRandomForestClassifier(Forest):
     def n_warnings_detected(self, tree_id: int | None = None) -> int:
         """Warnings so far: of a tree, or of all."""
         return self._alarms(WARNING, tree_id)
-
-    def _alarms(self, kind: int, tree_id: int | None) -> int:
-        if tree_id is not None:
-            check_range("tree_id", tree_id, 0, self.n_models - 1, kind=int)
-        if self._arrays is None:
-            return 0
-        alarms = self._arrays.own.alarms[:, kind]
-        return int(alarms.sum() if tree_id is None else alarms[tree_id])
 
 
 def check_max_features(max_features: float | str | None) -> None:

@@ -19,7 +19,8 @@ the calls. What the ensemble itself knows (generators, detectors, weights of vot
 Random numbers: member ``i``'s generator is ``generator(seed, i)`` (`streamlearn.random`), and is kept in the ensemble's
 own arrays, since a background tree of the member uses the same one. For each row a member draws its Poisson number
 first; then each leaf that learns its first row draws its fields, if it does, the foreground tree before the background
-tree. A generator of the ensemble itself is stream ``n_models``.
+tree (`draw_fields`: from the fields that had a value so far, in the order in which they first had one, those of one row
+in the schema's order). A generator of the ensemble itself is stream ``n_models``.
 
 A tree's place in the list of trees is its number; an ensemble whose members have background trees has two trees a
 member, and own arrays that say which is which.

@@ -10,9 +10,9 @@ from streamlearn.compiled import borrowed, kernel, struct
 
 from ..drift.adwin_kernels import adwin_size
 
-N_LEARNED = 0
-"""Place in ``numbers``."""
-N_NUMBERS = 1
+N_LEARNED, N_SEEN = range(2)
+"""Places in ``numbers``."""
+N_NUMBERS = 2
 
 ACTIVE, BACKGROUND = range(2)
 """Places in ``slots``."""
@@ -21,6 +21,10 @@ DRIFT, WARNING = range(2)
 CORRECT, TOTAL = range(2)
 """Places in ``hits``."""
 
+MEAN, WEIGHTED, DRIFT_DELTA, WARNING_DELTA, SAME_WEIGHT = range(5)
+"""Places in ``options``."""
+N_OPTIONS = 5
+
 WINDOW_SIZE = adwin_size(rows=24)
 """Numbers in an ADWIN window of up to 84 million errors."""
 
@@ -28,24 +32,28 @@ WINDOW_SIZE = adwin_size(rows=24)
 class ForestArrays(NamedTuple):
     """What a forest knows beside its trees. ``M`` members, ``T`` trees, ``S`` operations a chunk, ``C`` classes.
 
-    Arrays that an algorithm does not use are empty.
-
     Attributes
     ----------
-    numbers : int64 [1]
-        Rows learned.
-    options : float64 [K]
-        The algorithm's parameters.
+    numbers : int64 [2]
+        Rows learned; fields that had a value in a row that was to be learned.
+    options : float64 [5]
+        Mean of the Poisson numbers, 0 for always 1; whether votes are weighted; confidences of the windows, 0 for
+        none; whether a background tree learns with the same Poisson weight as the tree that predicts.
     rng : uint64 [M, 4]
         Each member's generator.
+    seen : int32 [D]
+        Those fields, in the order in which they first had one: what leaves draw from. Drawing does not depend on what
+        else the schema knows, which may be more where the rows of many come at once.
     slots : int64 [M, 2]
         The trees that a member predicts by and that it grows in the background; -1 for none.
     windows : float64 [M, 2, adwin_size]
-        ADWIN windows of a member's errors, for drifts and for warnings.
+        ADWIN windows of a member's errors, for drifts and for warnings; none if nobody watches.
     alarms : int64 [M, 2]
         Drifts and warnings so far.
     hits : float64 [M, 2]
         Weight of the rows that a member's tree has predicted right, and of all, since the tree took its place.
+    n_draws : int64 [D + 1]
+        How many fields a leaf draws, by the number of fields seen.
     addresses : int64 [T]
         Where the trees' structs live.
     places : int64 [M]
@@ -57,10 +65,12 @@ class ForestArrays(NamedTuple):
     numbers: np.ndarray
     options: np.ndarray
     rng: np.ndarray
+    seen: np.ndarray
     slots: np.ndarray
     windows: np.ndarray
     alarms: np.ndarray
     hits: np.ndarray
+    n_draws: np.ndarray
     addresses: np.ndarray
     places: np.ndarray
     votes: np.ndarray
@@ -73,8 +83,47 @@ Forest, ForestType = struct(ForestArrays)
 def make_forest(a: ForestArrays) -> Any:
     """Pack the arrays into the struct that the kernels take."""
     return Forest(
-        a.numbers, a.options, a.rng, a.slots, a.windows, a.alarms, a.hits, a.addresses, a.places, a.votes
-    )  # fmt: skip
+        a.numbers,
+        a.options,
+        a.rng,
+        a.seen,
+        a.slots,
+        a.windows,
+        a.alarms,
+        a.hits,
+        a.n_draws,
+        a.addresses,
+        a.places,
+        a.votes,
+    )
+
+
+@kernel
+def note_fields(numbers: np.ndarray, seen: np.ndarray, work: Any, start: int, stop: int) -> int:
+    """Note which fields have their first value in operation ``start``, if that learns.
+
+    Returns
+    -------
+    int
+        How far the members may go before other fields have theirs: ``stop``, or an operation before it.
+    """
+    X, schedule = borrowed(work.X), borrowed(work.schedule)
+    if numbers[N_SEEN] == len(seen):
+        return stop
+    known = np.zeros(len(seen), np.uint8)
+    for k in range(numbers[N_SEEN]):
+        known[seen[k]] = 1
+    for step in range(start, stop):
+        row = ~schedule[step]
+        if row < 0:
+            continue
+        for field in range(len(seen)):
+            if known[field] == 0 and X[row, field] == X[row, field]:
+                if step > start:
+                    return step
+                seen[numbers[N_SEEN]] = field
+                numbers[N_SEEN] += 1
+    return stop
 
 
 @kernel

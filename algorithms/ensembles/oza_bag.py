@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from streamlearn.parameters import check_range
 from streamlearn.schema import Schema
 
-from .bagging_kernels import learn_chunk
 from .forest import Forest
+from .forest_arrays import MEAN
 
 
 class OzaBagClassifier(Forest):
@@ -59,8 +57,6 @@ class OzaBagClassifier(Forest):
     N. Oza, S. Russell: Online bagging and boosting. AISTATS 2001.
     """
 
-    _learn_chunk = staticmethod(learn_chunk)
-
     def __init__(
         self,
         *,
@@ -103,5 +99,5 @@ class OzaBagClassifier(Forest):
         )
         super().__init__(schema=schema)
 
-    def _forest_options(self) -> np.ndarray:
-        return np.array([1.0])
+    def _forest_options(self) -> dict[int, float]:
+        return {MEAN: 1.0}

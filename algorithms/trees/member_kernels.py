@@ -5,16 +5,17 @@ for each row,
 
     leaf, slot = find_leaf(m, X, row)                            # where it ends
     tame = load_values(tree, m, X, row, leaf)                    # its values, as the leaf's observers want them
-    winner = leaf_winner(tree, m, X, row, leaf, tame)            # the class that the tree gives it
+    bayes, form = bayes_of(tree, m, X, row, leaf, tame)          # what naive Bayes gives it, if `prefers_bayes`
     if shortage(m, leaf, slot) == ENOUGH:                        # else Python extends the tree first
-        learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
+        learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, w)
 
 and `write_shares` writes the leaf's votes as a distribution. Ensembles that ask one member after the other about each
 row do it through an address: `vote_at`, `learn_at`, `clear_at` and `shortage_at` do all of this for one row.
 
 Members are plain Hoeffding trees (``options[FAMILY] == PLAIN``). Where ``options[SUBSPACE]`` is ``n > 0``, each leaf
-that learns its first row draws ``n`` fields, the only ones it observes; with ``options[SHARED]`` it observes those that
-are marked in ``tree.drawn``, which the ensemble's kernel draws (`draw_fields`) whenever the tree begins anew.
+that learns its first row draws at most ``n`` fields, the only ones it observes: ``n_draws`` of the ``candidates`` in
+`Space`. With ``options[SHARED]`` the tree's first leaf that learns draws for all, unless ``tree.drawn`` marks some
+fields already.
 """
 
 from __future__ import annotations
@@ -44,7 +45,6 @@ from .arrays import (
     N_NODES,
     NUMERIC,
     SHORT,
-    SUBSPACE,
 )
 from .kernels import (
     LARGEST_WHOLE,
@@ -76,18 +76,27 @@ class Space(NamedTuple):
     rows : int64 [Dm]
         The row's numeric values, and the table rows of its categories.
     votes, products : float64 [C]
+    candidates : int32 [n]
+        The fields that a leaf may draw from, and
+    n_draws : int
+        how many it draws; for trees that observe subspaces.
     """
 
     values: np.ndarray
     rows: np.ndarray
     votes: np.ndarray
     products: np.ndarray
+    candidates: np.ndarray
+    n_draws: int
 
 
 @inlined
 def new_space(n_numeric: int, n_nominal: int, n_classes: int) -> Space:
-    """Space for trees of so many fields and so much room for classes; the kernel that makes it holds it."""
-    return Space(np.empty(n_numeric), np.empty(n_nominal, np.int64), np.empty(n_classes), np.empty(n_classes))
+    """Space for trees that observe all of so many fields, with so much room for classes; its maker holds it."""
+    nothing = np.empty(0, np.int32)
+    return Space(
+        np.empty(n_numeric), np.empty(n_nominal, np.int64), np.empty(n_classes), np.empty(n_classes), nothing, 0
+    )  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -121,6 +130,8 @@ class Member(NamedTuple):
     rows: np.ndarray
     votes: np.ndarray
     products: np.ndarray
+    candidates: np.ndarray
+    n_draws: int
 
 
 @inlined
@@ -149,6 +160,8 @@ def open_member(tree: Any, space: Space) -> Member:
         borrowed(space.rows),
         borrowed(space.votes),
         borrowed(space.products),
+        borrowed(space.candidates),
+        space.n_draws,
     )
 
 
@@ -183,14 +196,6 @@ def bayes_of(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int, tame: boo
         tree, m.nodes, m.counts, m.numeric, m.tables, m.constants, leaf, X, row, m.values[:n_numeric],
         m.rows[:n_nominal], tame, m.products, m.votes,
     )  # fmt: skip
-
-
-@inlined
-def leaf_winner(tree: Any, m: Member, X: np.ndarray, row: int, leaf: int, tame: bool) -> int:
-    """The class that a tree gives a row; 0 if it knows none."""
-    if prefers_bayes(m.nodes, leaf, m.counts, m.options):
-        return bayes_of(tree, m, X, row, leaf, tame)[0]
-    return max(0, majority(m.counts, leaf, m.nodes[leaf].length))
 
 
 @inlined
@@ -238,7 +243,6 @@ def learn_row(
     row: int,
     leaf: int,
     slot: int,
-    tame: bool,
     bayes: int,
     y: int,
     w: float,
@@ -250,7 +254,7 @@ def learn_row(
     rng : uint64 [4]
         The member's generator, for leaves that draw their fields.
     bayes
-        The class that naive Bayes gave the row at this leaf, or `UNDECIDED` if nobody asked yet.
+        The class that naive Bayes gives the row at this leaf; only an active leaf that chooses by it needs to know it.
     y, w
         A class with room in the arrays; a positive, finite weight.
 
@@ -267,25 +271,22 @@ def learn_row(
             numbers[GROWING] = 0
             return -1
         m.children[slot] = new_leaf(tree, leaf, 0)
-        leaf = m.children[slot]
-        bayes = UNDECIDED
+        leaf, bayes = m.children[slot], 0
     new_block = nodes[leaf].kind == LEAF and nodes[leaf].block < 0
     if new_block and numbers[N_BLOCKS] - numbers[N_FREE] >= options[MAX_BLOCKS]:
         nodes[leaf].kind, new_block = INACTIVE, False
         numbers[N_INACTIVE] += 1
         numbers[GROWING] = 0
     active = nodes[leaf].kind == LEAF
-    if not (active and options[LEAF_MODE] == ADAPTIVE):
+    if not active or options[LEAF_MODE] != ADAPTIVE:
         bayes = UNDECIDED
-    elif bayes == UNDECIDED:
-        bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
     if active and (w != math.floor(w) or w > LARGEST_WHOLE):
         numbers[INTEGRAL] = 0
     numeric_fields, nominal_fields = m.numeric_fields, m.nominal_fields
     values, rows = m.values, m.rows
     if len(m.n_fields) > 0 and active:
         if new_block:
-            give_fields(tree, take_block(tree, leaf), rng)
+            give_fields(tree, take_block(tree, leaf), rng, m.candidates, m.n_draws)
             load_values(tree, m, X, row, leaf)
         numeric_fields, nominal_fields = fields_of(tree, nodes[leaf].block)
         values, rows = values[: len(numeric_fields)], rows[: len(nominal_fields)]
@@ -300,33 +301,32 @@ def learn_row(
 
 
 @kernel
-def draw_fields(rng: np.ndarray, n: int, chosen: np.ndarray) -> None:
-    """Draw ``n`` fields without replacement: mark them in ``chosen``, uint8 [D].
+def draw_fields(rng: np.ndarray, candidates: np.ndarray, n: int, drawn: np.ndarray) -> None:
+    """Draw ``n`` candidates without replacement: mark them in ``drawn``, uint8 [D].
 
-    The first ``n`` steps of a Fisher-Yates shuffle of all fields in order, with one random number a step.
+    The first ``n`` steps of a Fisher-Yates shuffle of the candidates, int32, with one random number a step.
     """
-    D = len(chosen)
-    fields = np.arange(D)
-    chosen[:] = 0
-    for k in range(min(n, D)):
-        other = k + below(rng, D - k)
-        fields[k], fields[other] = fields[other], fields[k]
-        chosen[fields[k]] = 1
+    order = candidates.copy()
+    for k in range(min(n, len(order))):
+        other = k + below(rng, len(order) - k)
+        order[k], order[other] = order[other], order[k]
+        drawn[order[k]] = 1
 
 
 @kernel
-def give_fields(tree: Any, b: int, rng: np.ndarray) -> None:
-    """Say which fields a new block observes: those that its tree drew, or, if that draws none, some of its own."""
-    chosen = tree.drawn
-    if len(chosen) == 0:
-        chosen = np.empty(len(tree.place), np.uint8)
-        draw_fields(rng, int(tree.options[SUBSPACE]), chosen)
+def give_fields(tree: Any, b: int, rng: np.ndarray, candidates: np.ndarray, n: int) -> None:
+    """Say which fields a new block observes: those that its tree draws for all, or, if it draws none, its own."""
+    drawn = tree.drawn
+    if len(drawn) == 0:
+        drawn = np.zeros(len(tree.place), np.uint8)
+    if not drawn.any():
+        draw_fields(rng, candidates, n, drawn)
     n_numeric, n_nominal, start = 0, 0, tree.numeric.shape[3]
-    for field in range(len(chosen)):
-        if chosen[field] != 0 and tree.place[field] >= 0:
+    for field in range(len(drawn)):
+        if drawn[field] != 0 and tree.place[field] >= 0:
             tree.fields[b, n_numeric] = field
             n_numeric += 1
-        elif chosen[field] != 0:
+        elif drawn[field] != 0:
             tree.fields[b, start + n_nominal] = field
             n_nominal += 1
     tree.n_fields[b, 0], tree.n_fields[b, 1] = n_numeric, n_nominal
@@ -335,13 +335,17 @@ def give_fields(tree: Any, b: int, rng: np.ndarray) -> None:
 @kernel
 def clear_tree(tree: Any) -> None:
     """Make a tree what it was before its first row, in the room that it has."""
-    numbers, node = tree.numbers, tree.nodes[0]
+    numbers, nodes = tree.numbers, tree.nodes
     tree.counts[: numbers[N_NODES]] = 0.0  # a new leaf expects it
+    tree.free_blocks[: numbers[N_BLOCKS]] = 0
+    for at in range(numbers[N_NODES]):  # new nodes keep of these what they don't need: it would show in a state
+        node = nodes[at]
+        node.threshold = node.mc_ok = node.nb_ok = node.w_last = node.merit = 0.0
+        node.feature = node.child = node.length = node.depth = node.kind = 0
+    nodes[0].block = nodes[0].parent = -1
     numbers[:] = 0
     numbers[N_NODES] = numbers[GROWING] = numbers[INTEGRAL] = 1
-    node.threshold = node.mc_ok = node.nb_ok = node.w_last = node.merit = 0.0
-    node.feature = node.child = node.length = node.depth = node.kind = 0
-    node.block = node.parent = -1
+    tree.drawn[:] = 0
 
 
 # -- one row of one tree, by address -----------------------------------------------------------------------------------
@@ -383,7 +387,10 @@ def learn_at(address: int, rng: np.ndarray, X: np.ndarray, row: int, y: int, w: 
     m = open_member(tree, space)
     leaf, slot = find_leaf(m, X, row)
     tame = load_values(tree, m, X, row, leaf)
-    learn_row(tree, m, rng, X, row, leaf, slot, tame, UNDECIDED, y, w)
+    bayes = UNDECIDED
+    if m.nodes[leaf].kind == LEAF and m.options[LEAF_MODE] == ADAPTIVE:
+        bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
+    learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, w)
 
 
 @kernel

@@ -25,6 +25,7 @@ EXTRA = [
     "hoeffding_tree_regressor:grace_period=5,delta=0.5,tau=0.5,binary_split=true,leaf_prediction=mean",
     "adaptive_random_forest_regressor:n_models=3,max_features=2,grace_period=5,delta=0.5,tau=0.5,n_bins=8,drift_delta=0.9,"
     "warning_delta=1.0,min_samples_split=1,threads=2,disable_weighted_vote=false,aggregation_method=mean",
+    "adaptive_random_forest_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,drift_delta=0.3,warning_delta=0.5,lambda_value=2",
     "oza_bag_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,threads=2",
     "hoeffding_adaptive_tree_regressor:grace_period=5,delta=0.5,tau=0.5,drift_window_threshold=5,drift_delta=0.5",
 ]
