@@ -144,7 +144,7 @@ def test_a_damaged_forest_is_refused(array: str, damage: Any) -> None:
     forest.learn_many(rows, labels)
     state = forest.state()
     state["arrays"][array] = damage(state["arrays"][array])
-    with pytest.raises(sl.StateError, match=array):
+    with pytest.raises(sl.StateError, match=array.removeprefix("tree_")):
         forest.restore(state)
 
 
@@ -217,11 +217,11 @@ MOA = {
 
 @pytest.mark.parametrize(("stream", "name"), MOA)
 def test_accuracy_is_not_below_that_of_moa(stream: str, name: str) -> None:
-    found = []
-    for seed in (1, 2, 3):
+    found, short = [], stream in ("keystroke", "chess")
+    for seed in range(1, 13) if short else (1, 2, 3):
         model = getattr(sl, name)(seed=seed)
         if stream == "electricity":
             found.append(100.0 * sl.evaluate(stream, model, metrics=["accuracy"]).summary[0]["accuracy"])
         else:
             found.append(prequential_accuracy(model, benchmark_stream(stream)))
-    assert np.mean(found) > MOA[stream, name] - (1.0 if stream in ("keystroke", "chess") else 0.3)
+    assert np.mean(found) > MOA[stream, name] - (1.0 if short else 0.3)

@@ -7,7 +7,7 @@ a kernel of its own, as `member_major` wants it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from streamlearn.schema import Shape
 
 from ..drift.adwin_kernels import adwin_is_sound
 from ..trees.arrays import SUBSPACE
-from .ensemble import TreeEnsemble, check_generators, generators
+from .ensemble import Ensemble, TreeEnsemble, check_generators, generators
 from .forest_arrays import (
     ACTIVE,
     BACKGROUND,
@@ -38,6 +38,8 @@ from .member_major import MemberMajor
 
 MOST_VOTES = 2**20
 """Numbers in the room for votes, about: 8 MiB."""
+MUCH = 2**20
+"""Bytes: a tree without a member may keep as much room."""
 
 
 class Forest(MemberMajor, TreeEnsemble):
@@ -119,7 +121,9 @@ class Forest(MemberMajor, TreeEnsemble):
         check_generators(own.rng)
         self._set_options(own.options)  # a file's parameters count, not what its arrays say of them
         n_seen, D = own.numbers[N_SEEN], len(own.seen)
-        if not 0 <= n_seen <= D or not np.array_equal(np.unique(own.seen[:n_seen]), np.sort(own.seen[:n_seen])):
+        if not 0 <= n_seen <= D:
+            raise StateError("array 'numbers': more fields are seen than there are")
+        if not np.array_equal(np.unique(own.seen[:n_seen]), np.sort(own.seen[:n_seen])):
             raise StateError("array 'seen': a field is seen twice")
         if ((own.seen < 0) | (own.seen >= max(1, D))).any():
             raise StateError("array 'seen': a field is not there")
@@ -135,6 +139,14 @@ class Forest(MemberMajor, TreeEnsemble):
     @property
     def _n_trees(self) -> int:
         return 2 * self.n_models if self._has_background else self.n_models
+
+    def _extend(self, arrays: Any) -> Ensemble:
+        """Room for each tree that lacks some; trees that no member uses, which are empty, give back what is much."""
+        trees, used = list(arrays.trees), set(arrays.own.slots.ravel().tolist())
+        for t in set(range(self._n_trees)) - used:
+            if sum(array.nbytes for array in trees[t]) > MUCH:
+                trees[t] = self._empty_tree(cast(Shape, self._shape))
+        return super()._extend(Ensemble(arrays.own, trees))
 
     def _tree_of(self, own: ForestArrays, member: int) -> int:
         return int(own.slots[member, ACTIVE])

@@ -478,7 +478,7 @@ def _empty(sizes: Sizes) -> HoeffdingTreeArrays:
 
 
 def extend(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
-    """Double the room for what `advance` stopped for.
+    """Make room for what `advance` stopped for: twice as much, or, of many blocks, half as much again.
 
     Raises
     ------
@@ -492,7 +492,8 @@ def extend(a: HoeffdingTreeArrays) -> HoeffdingTreeArrays:
     if short == CHILDREN:
         return grow(a, sizes._replace(children=2 * sizes.children + widest))
     if short == BLOCKS:
-        return grow(a, sizes._replace(blocks=2 * sizes.blocks + 1))
+        more = max(sizes.blocks // 2, min(sizes.blocks + 1, 64))  # they are what takes memory
+        return grow(a, sizes._replace(blocks=sizes.blocks + more))
     if short == WINDOWS:
         return grow(a, sizes._replace(windows=2 * sizes.windows + 1))
     if short == COLUMNS:

@@ -183,14 +183,16 @@ def merit_of(before: float, branches: np.ndarray, length: int, criterion: int, m
     everything = 0.0
     for v in range(len(branches)):
         everything += weight_of(branches[v], length)
-    large, after = 0, 0.0
+    large = 0
+    for v in range(len(branches)):
+        large += weight_of(branches[v], length) / everything > min_fraction
+    if large < 2:  # the usual case of a rare category against all others: no logarithms
+        return -np.inf
+    after = 0.0
     for v in range(len(branches)):
         weight = weight_of(branches[v], length)
-        large += weight / everything > min_fraction
         share = weight / everything if criterion == GINI else weight
         after += share * impurity(branches[v], length, criterion)
-    if large < 2:
-        return -np.inf
     merit = 1.0 - after if criterion == GINI else before - after / everything
     return merit if merit == merit else -np.inf  # not a number: weights beyond the range of a double
 
