@@ -114,7 +114,7 @@ class AdaptiveRandomForestRegressor(MemberMajor, RegressionGrowth, Regressor):
     """
 
     _pack = staticmethod(make_regression_forest)
-    _learn_chunk = staticmethod(learn_chunk)
+    _advance = _learn_chunk = staticmethod(learn_chunk)
     _make_tree = staticmethod(make_regression_tree)
     _tree_address = staticmethod(tree_address)
     _tree_with_room = staticmethod(tree_arrays.extend)

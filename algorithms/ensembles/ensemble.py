@@ -29,8 +29,8 @@ member, and own arrays that say which is which.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,36 +40,25 @@ from streamlearn.random import generator
 from streamlearn.schema import Shape
 
 from ..trees import arrays as tree_arrays
-from ..trees.arrays import ENOUGH, SHORT, SUBSPACE, HoeffdingTreeArrays, make_tree
+from ..trees.arrays import SHORT, SUBSPACE, HoeffdingTreeArrays, make_tree
 from ..trees.growth import Growth, room_of
 from ..trees.inspection import TreeView
 from ..trees.one_row import tree_address
 from . import members
+from .held_trees import Ensemble as Ensemble
+from .held_trees import HeldTrees, Saved
 
 
-class Ensemble(NamedTuple):
-    """All arrays of an ensemble.
-
-    Attributes
-    ----------
-    own
-        The ensemble's own, a named tuple.
-    trees
-        One `HoeffdingTreeArrays` a tree.
-    """
-
-    own: Any
-    trees: list[HoeffdingTreeArrays]
-
-
-class TreeEnsemble(Growth, Classifier):
+class TreeEnsemble(HeldTrees, Growth, Classifier):
     """Base of the ensembles; see above for what a subclass gives."""
 
     _own_type: ClassVar[Any]
-    _arrays_type = dict
+    _make_tree = staticmethod(make_tree)
+    _tree_address = staticmethod(tree_address)
+    _tree_with_room = staticmethod(tree_arrays.extend)
+    _short = SHORT
 
     n_models: int
-    _tree_structs: list[Any]
 
     # -- what a subclass gives ----------------------------------------------------------------------------------------
 
@@ -136,27 +125,6 @@ class TreeEnsemble(Growth, Classifier):
         larger = sizes._replace(cardinality=cardinality, n_classes=n_classes, subspace=subspace)
         return tree_arrays.grow(tree, larger)
 
-    def _extend(self, arrays: Any) -> Ensemble:
-        """Room for each tree that noted that it lacks some."""
-        short = [tree.numbers[SHORT] != ENOUGH for tree in arrays.trees]
-        if not any(short):
-            super()._extend(arrays)
-        trees = [tree_arrays.extend(tree) if lacks else tree for tree, lacks in zip(arrays.trees, short, strict=True)]
-        return Ensemble(arrays.own, trees)
-
-    def _set(self, arrays: Any) -> None:
-        old: Sequence[Any] = () if self._arrays is None else self._arrays.trees
-        held = {id(tree): struct for tree, struct in zip(old, self._tree_structs, strict=True)}
-        structs = [held.get(id(tree)) or make_tree(tree) for tree in arrays.trees]
-        arrays.own.addresses[:] = [tree_address(struct) for struct in structs]
-        self._tree_structs = structs  # kernels know trees by address: somebody must hold them
-        self._arrays, self._struct = arrays, type(self)._pack(arrays.own)
-        self._row = None  # its calls know the arrays
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._tree_structs = []
-
     # -- state --------------------------------------------------------------------------------------------------------
 
     def _layout(self, shape: Shape) -> Layout:
@@ -164,7 +132,7 @@ class TreeEnsemble(Growth, Classifier):
 
     def _used(self, arrays: Any) -> Any:
         own = {name: getattr(arrays.own, name) for name in self._own_layout(self._shape)}  # type: ignore[arg-type]
-        return _Saved({**own, **members.joined(arrays.trees)})
+        return Saved({**own, **members.joined(arrays.trees)})
 
     def _unpack(self, saved: Any, shape: Shape) -> Ensemble:
         flat: Any = super()._unpack(saved, shape)
@@ -177,13 +145,6 @@ class TreeEnsemble(Growth, Classifier):
 
     def _check(self, arrays: Any, shape: Shape) -> None:
         self._check_own(arrays.own)
-
-    @property
-    def nbytes(self) -> int:
-        if self._arrays is None:
-            return 0
-        parts = (self._arrays.own, *self._arrays.trees)
-        return sum({id(array): array.nbytes for part in parts for array in part}.values())
 
     # -- inspection ---------------------------------------------------------------------------------------------------
 
@@ -209,13 +170,6 @@ class TreeEnsemble(Growth, Classifier):
             "leaves": sum(view.n_leaves for view in views),
             "depth": max(view.height for view in views),
         }
-
-
-class _Saved(dict[str, np.ndarray]):
-    """Arrays by name, as a named tuple shows them."""
-
-    def _asdict(self) -> dict[str, np.ndarray]:
-        return self
 
 
 def check_generators(rng: np.ndarray) -> None:

@@ -1,22 +1,12 @@
-"""Ensembles whose members do not depend on each other: a chunk of rows passes through one member after the other.
-
-So a member's tree stays in the processor's cache while it learns the chunk, and members can work in parallel. Each has
-its own generator, and the members' votes are stored and then summed in their order: results depend neither on how rows
-are cut into batches or chunks, nor on the number of threads. The vote of a member on a row is taken before that member
-learns that row, so test-then-train is exact.
+"""Ensembles of classification trees whose members do not depend on each other.
 
 A subclass gives its parameters to `forest_kernels.learn_chunk` by `_forest_options`; where that is not enough, it gives
-a kernel of its own: ``learn_chunk(struct, work, start, stop, low, high) -> waiting`` takes members ``low … high-1``
-through the operations from their places on, writes the votes, and returns how many members stopped because their trees
-lack room.
+a kernel of its own, as `member_major` wants it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -44,6 +34,7 @@ from .forest_arrays import (
     note_fields,
 )
 from .forest_kernels import learn_chunk
+from .member_major import MemberMajor
 
 MOST_VOTES = 2**20
 """Numbers in the room for votes, about: 8 MiB."""
@@ -51,7 +42,7 @@ MUCH = 2**20
 """Bytes: a tree without a member may keep as much room."""
 
 
-class Forest(TreeEnsemble):
+class Forest(MemberMajor, TreeEnsemble):
     """Base of the ensembles that work member by member."""
 
     _own_type = ForestArrays
@@ -174,38 +165,14 @@ class Forest(TreeEnsemble):
 
     # -- the core -----------------------------------------------------------------------------------------------------
 
-    def _run(self, work: Any, steps: int) -> None:
-        self._arrays.own.places[:] = 0
-        chunk = self._arrays.own.votes.shape[1]
-        threads = min(self.threads, self.n_models) if steps > 1 else 1
-        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-            start = 0
-            while start < steps:
-                own = self._arrays.own
-                before = int(own.numbers[N_SEEN])
-                stop = note_fields(own.numbers, own.seen, work, start, min(start + chunk, steps))
-                if own.numbers[N_SEEN] > before:
-                    self._meet_fields(before)
-                self._work_off(work, start, stop, pool)
-                start = stop
+    def _chunk_end(self, work: Any, start: int, stop: int) -> int:
+        own = self._arrays.own
+        before = int(own.numbers[N_SEEN])
+        stop = note_fields(own.numbers, own.seen, work, start, stop)
+        if own.numbers[N_SEEN] > before:
+            self._meet_fields(before)
+        return stop
 
-    def _work_off(self, work: Any, start: int, stop: int, pool: ThreadPoolExecutor | None) -> None:
-        """Take all members through a chunk of the schedule, giving them room whenever they ask."""
-        while self._waiting(work, start, stop, pool) > 0:
-            self._set(self._extend(self._arrays))
+    def _combine(self, work: Any, start: int, stop: int) -> None:
         own = self._arrays.own
         combine_votes(own.numbers, own.votes, work, start, stop)
-
-    def _waiting(self, work: Any, start: int, stop: int, pool: ThreadPoolExecutor | None) -> int:
-        """Let members work off a chunk; how many lack room."""
-        if pool is None:
-            return self._learn_chunk(self._struct, work, start, stop, 0, self.n_models)
-        one = partial(self._learn_chunk, self._struct, work, start, stop)
-        return sum(pool.map(one, range(self.n_models), range(1, self.n_models + 1)))
-
-    def _operation(self, work: Any) -> Callable[[], int]:
-        return partial(self._one_operation, work)
-
-    def _one_operation(self, work: Any) -> int:
-        self._run(work, 1)
-        return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from streamlearn.array_learner import ArrayLearner
@@ -30,11 +30,11 @@ class HeldTrees(ArrayLearner):
     """Base of learners whose arrays are an `Ensemble`; a subclass names what its kind of tree needs."""
 
     _arrays_type = dict
-    _make_tree: ClassVar[Callable[[Any], Any]]
+    _make_tree: ClassVar[Any]
     """The kernel that packs a tree's arrays."""
-    _tree_address: ClassVar[Callable[[Any], int]]
+    _tree_address: ClassVar[Any]
     """The kernel that says where a tree's struct lives."""
-    _tree_with_room: ClassVar[Callable[[Any], Any]]
+    _tree_with_room: ClassVar[Any]
     """Gives a tree the room that it lacks."""
     _short: ClassVar[int]
     """Where a tree's ``numbers`` say what it lacks."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -35,23 +36,22 @@ class MemberMajor(HeldTrees):
         """Turn the votes on operations ``start … stop-1`` into predictions."""
         raise NotImplementedError
 
+    def _chunk_end(self, work: Any, start: int, stop: int) -> int:
+        """Where a chunk ends that may go to ``stop``; for ensembles that stop before certain rows."""
+        return stop
+
     def _run(self, work: Any, steps: int) -> None:
         self._arrays.own.places[:] = 0
         chunk = self._arrays.own.votes.shape[1]
         threads = min(self.threads, self.n_models) if steps > 1 else 1
-        if threads == 1:
-            for start in range(0, steps, chunk):
-                self._work_off(work, start, min(start + chunk, steps), None)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            for start in range(0, steps, chunk):
-                self._work_off(work, start, min(start + chunk, steps), pool)
-
-    def _work_off(self, work: Any, start: int, stop: int, pool: ThreadPoolExecutor | None) -> None:
-        """Take all members through a chunk of the schedule, giving them room whenever they ask."""
-        while self._waiting(work, start, stop, pool) > 0:
-            self._set(self._extend(self._arrays))
-        self._combine(work, start, stop)
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            start = 0
+            while start < steps:
+                stop = self._chunk_end(work, start, min(start + chunk, steps))
+                while self._waiting(work, start, stop, pool) > 0:
+                    self._set(self._extend(self._arrays))
+                self._combine(work, start, stop)
+                start = stop
 
     def _waiting(self, work: Any, start: int, stop: int, pool: ThreadPoolExecutor | None) -> int:
         """Let members work off a chunk; how many lack room."""
