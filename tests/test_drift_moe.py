@@ -86,9 +86,7 @@ def test_data_variant_agrees_with_the_oracle(seed: int, top_k: int, switches: di
 def test_task_variant_agrees_with_the_oracle(seed: int, batch_size: int, normalize: bool) -> None:
     """The oracle trains its experts and makes the published mask of their answers; the compiled one has none."""
     small = {**SMALL, "batch_size": batch_size}
-    model = sl.DriftMoEClassifier(
-        variant="task", fidelity="published", seed=seed, normalize=normalize, **small
-    )
+    model = sl.DriftMoEClassifier(variant="task", fidelity="published", seed=seed, normalize=normalize, **small)
     oracle = naive.TaskMixture(NOMINAL, {"grace": 5, "preprune": False, **TREE}, options(model))
     walk(model, oracle, *rows(160, seed))
     same_router(model, oracle)

@@ -51,6 +51,7 @@ class DriftMoEClassifier(TreeEnsemble):
         recycle: bool | None = None,
         normalize_votes: bool | None = None,
         count_untrained: bool | None = None,
+        joint_vote: bool | None = None,
         grace_period: float = 50,
         max_depth: int | None = None,
         split_criterion: str = "info_gain",
@@ -82,6 +83,7 @@ class DriftMoEClassifier(TreeEnsemble):
             ("recycle", recycle),
             ("normalize_votes", normalize_votes),
             ("count_untrained", count_untrained),
+            ("joint_vote", joint_vote),
         ):
             if value is not None:
                 check_flag(name, value)
@@ -117,14 +119,15 @@ class DriftMoEClassifier(TreeEnsemble):
         """The parameters that `fidelity` decides where they are None, as they are in force."""
         corrected, task = self.fidelity == "corrected", self.variant == "task"
         ours = {
-            "batch_size": 1 if task and not corrected else 256,
-            "dropout": 0.2 if task else 0.0,
+            "batch_size": 1 if task else 256,
+            "dropout": 0.2 if task and not corrected else 0.0,
             "normalize": corrected,
             "expert_votes": corrected and task,
-            "exploration": 0.02 if corrected and not task else 0.0,
+            "exploration": 0.0,
             "recycle": corrected,
             "normalize_votes": corrected,
             "count_untrained": not corrected,
+            "joint_vote": corrected,
         }
         return {name: default if getattr(self, name) is None else getattr(self, name) for name, default in ours.items()}
 
@@ -140,6 +143,7 @@ class DriftMoEClassifier(TreeEnsemble):
         options[kernels.EXPLORATION] = switches["exploration"]
         options[kernels.NORMALIZE_VOTES] = switches["normalize_votes"]
         options[kernels.COUNT_UNTRAINED] = switches["count_untrained"]
+        options[kernels.JOINT_VOTE] = switches["joint_vote"]
         options[kernels.RECYCLE] = switches["recycle"]
         return options
 
@@ -201,6 +205,7 @@ class DriftMoEClassifier(TreeEnsemble):
             "experts": (np.int64, (K, 2)),
             "windows": (np.float64, (W, 2, adwin_size())),
             "tallies": (np.int64, (K, kernels.N_TALLIES)),
+            "heads": (np.float64, (kernels.N_HEADS,)),
         }
 
     def _room_layout(self, shape: Shape) -> Layout:

@@ -167,8 +167,6 @@ class TreeEnsemble(Growth, Classifier):
         trees = members.parted(flat, self._empty_tree(shape), self._trees_for(shape))
         return Ensemble(self._with_room(own, shape), trees)
 
-
-
     def _check(self, arrays: Any, shape: Shape) -> None:
         self._check_own(arrays.own)
 

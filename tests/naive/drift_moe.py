@@ -220,9 +220,7 @@ class DataMixture:
         self.inputs = Inputs(nominal, o["normalize"])
         self.router = Router(o)
         self.router.add_outputs(range(o["n_models"]))
-        self.experts = [
-            Expert(lambda: NaiveHoeffdingTree(list(nominal), **tree)) for _ in range(o["n_models"])
-        ]
+        self.experts = [Expert(lambda: NaiveHoeffdingTree(list(nominal), **tree)) for _ in range(o["n_models"])]
         self.learned = False
 
     def leader(self, x: Sequence[float]) -> int:
