@@ -14,7 +14,7 @@ from naive import drift_moe as naive
 
 import streamlearn as sl
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=8, deadline=None)
 NOMINAL = [False, False, True, True]
 CATEGORIES = [["a", "b", "c"], ["x", "y"]]
 TREE: dict[str, Any] = {"delta": 0.5, "tau": 0.5}
