@@ -53,9 +53,10 @@ N_NUMBERS = 5
     NORMALIZE_VOTES,
     COUNT_UNTRAINED,
     RECYCLE,
-) = range(11)
+    JOINT_VOTE,
+) = range(12)
 """Places in ``options``."""
-N_OPTIONS = 11
+N_OPTIONS = 12
 
 SIDE, GROWING = range(2)
 """Places in ``experts``: which of an expert's two trees predicts, and whether the other one is growing."""
@@ -63,11 +64,16 @@ CHOSEN, ANSWERED, RIGHT, LEARNED = range(4)
 """Places in ``tallies``: rows for which an expert was the router's first choice; of those, rows that it got right; rows
 that it would have got right, chosen or not; rows that it learned."""
 N_TALLIES = 4
+BY_ROUTER, BY_EXPERTS, BY_BOTH = range(3)
+"""Places in ``heads``: ways to answer, where there is one expert a class."""
+N_HEADS = 3
+FADING = 0.999  # what a way's record keeps with each row
 
 STEADY = 5.0  # standardised inputs are cut off here
 WARNING, DRIFT = 0.01, 0.001
 """Confidences of the ADWIN windows of an expert's errors (Gomes et al., 2017)."""
 HEAVY = 1000.0  # the most that one row weighs for the router
+DOUBT = 1e-3  # no expert is so sure that the router can't overrule it
 
 
 class DriftMoEArrays(NamedTuple):
@@ -80,7 +86,7 @@ class DriftMoEArrays(NamedTuple):
     ----------
     numbers : int64 [5]
         See `N_LEARNED` and those after it.
-    options : float64 [11]
+    options : float64 [12]
         The parameters, see `TASK` and those after it.
     seed : uint64 [1]
         Of the dropout.
@@ -109,6 +115,8 @@ class DriftMoEArrays(NamedTuple):
         Errors on rows that the expert learned: for the warning, for the drift. Empty if experts are not replaced.
     tallies : int64 [K, 4]
         See `CHOSEN`.
+    heads : float64 [3]
+        How often each way to answer was right lately, see `BY_ROUTER`.
     addresses : int64 [trees]
         Where the trees' structs live.
     """
@@ -133,6 +141,7 @@ class DriftMoEArrays(NamedTuple):
     experts: np.ndarray
     windows: np.ndarray
     tallies: np.ndarray
+    heads: np.ndarray
     addresses: np.ndarray
 
 
@@ -163,6 +172,7 @@ def make_mixture(a: DriftMoEArrays) -> Any:
         a.experts,
         a.windows,
         a.tallies,
+        a.heads,
         a.addresses,
     )
 
@@ -288,8 +298,7 @@ def share_for(m: Member, leaf: int, by_bayes: bool, form: int, y: int, shares: n
 
 @kernel
 def choose(s: Any, logits: np.ndarray, chosen: np.ndarray) -> None:
-    """Set ``chosen``, uint8 [K], to 1 for the experts that learn a row: those of the largest logits, the first of
-    equals, and perhaps one by chance."""
+    """Set ``chosen``, uint8 [K], to 1 for the experts of the largest logits, the first of equals."""
     K, options = len(s.experts), s.options
     chosen[:] = 0
     for _ in range(min(K, int(options[TOP_K]))):
@@ -298,8 +307,33 @@ def choose(s: Any, logits: np.ndarray, chosen: np.ndarray) -> None:
             if chosen[k] == 0 and (best < 0 or logits[k] > logits[best]):
                 best = k
         chosen[best] = 1
-    if options[EXPLORATION] > 0.0 and uniform(s.rng) < options[EXPLORATION]:
-        chosen[below(s.rng, K)] = 1
+
+
+@kernel
+def predict_by_experts(
+    s: Any, logits: np.ndarray, work: Any, row: int, chosen: np.ndarray, space: Space, shares: np.ndarray
+) -> None:
+    """The answer of the first expert; or that of all that would learn the row, weighted by the sigmoids."""
+    proba, best = work.proba, 0
+    if s.options[JOINT_VOTE] == 0.0:
+        work.prediction[row] = vote_at(tree_of(s, leader(s, logits)), work.X, row, space, shares)
+        if len(proba) > 0:
+            proba[row] = shares[: proba.shape[1]]
+        return
+    choose(s, logits, chosen)
+    total, everything = np.zeros(len(shares)), 0.0
+    for k in range(len(chosen)):
+        if chosen[k] != 0:
+            vote_at(tree_of(s, k), work.X, row, space, shares)
+            for c in range(len(shares)):
+                total[c] += sigmoid(logits[k]) * shares[c]
+    for c in range(len(total)):
+        best = c if total[c] > total[best] else best
+        everything += total[c]
+    work.prediction[row] = best
+    if len(proba) > 0:
+        for c in range(proba.shape[1]):
+            proba[row, c] = total[c] / everything if everything > 0.0 else 0.0
 
 
 @kernel
@@ -496,7 +530,8 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
     """`advance`, given space for one row."""
     r, X, schedule = lent(router), borrowed(work.X), borrowed(work.schedule)
     K, C = len(s.experts), len(space.votes)
-    chosen, right, shares, none = np.empty(K, np.uint8), np.empty(K, np.uint8), np.empty(C), np.empty(0)
+    chosen, right, shares = np.empty(K, np.uint8), np.empty(K, np.uint8), np.empty(C)
+    scores = np.empty((N_HEADS, len(s.known)))
     task = s.options[TASK] > 0.0
     trees_learn = not task or s.options[EXPERT_VOTES] > 0.0
     current = -1  # the row whose logits are there
@@ -510,13 +545,9 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
             score(s, r, X, row)
             current = row
             if task:
-                predict_by_router(s, r.logits, work, row)
+                predict_task(s, r.logits, work, row, space, scores)
             else:
-                address = tree_of(s, leader(s, r.logits))
-                wanted = shares if len(work.proba) > 0 else none
-                work.prediction[row] = vote_at(address, X, row, space, wanted)
-                if len(work.proba) > 0:
-                    work.proba[row] = shares[: work.proba.shape[1]]
+                predict_by_experts(s, r.logits, work, row, chosen, space, shares)
             continue
         y, w = work.y[row], work.weight[row]
         if y < 0 or not 0.0 < w < np.inf or y >= (len(s.known) if task else C):
@@ -532,10 +563,12 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
             n = list_inputs(s, X, row, False, r.index, r.value)  # `meet` listed more
         current = -1
         if task:
-            learn_task(s, r, y, w)
+            learn_task(s, r, X, row, y, w, space, scores)
         else:
-            choose(s, r.logits, chosen)
             first = leader(s, r.logits)
+            choose(s, r.logits, chosen)
+            if s.options[EXPLORATION] > 0.0 and uniform(s.rng) < s.options[EXPLORATION]:
+                chosen[below(s.rng, K)] = 1
             learn_by_experts(s, X, row, y, w, first, chosen, right, space, shares)
             scale = 1.0 / (K * s.options[BATCH])
             for k in range(K):
@@ -562,26 +595,77 @@ def meet_class(s: Any, r: Router, y: int) -> bool:
 
 
 @kernel
-def predict_by_router(s: Any, logits: np.ndarray, work: Any, row: int) -> None:
-    """The class of the largest logit, the lowest of equals; as probabilities, the sigmoids as shares of their sum."""
+def score_classes(s: Any, logits: np.ndarray, X: np.ndarray, row: int, space: Space, scores: np.ndarray) -> int:
+    """Write what each way to answer gives each class, up to a factor, into ``scores`` [3, R]; the way that is taken.
+
+    By the router: the sigmoids of its logits. By the experts: what each gives its own class. By both: the product.
+    """
+    known, heads = s.known, s.heads
+    by_experts = s.options[EXPERT_VOTES] > 0.0
+    shares = np.empty(len(space.votes))
+    scores[:] = 0.0
+    for c in range(len(known)):
+        if known[c] == 0:
+            continue
+        scores[BY_ROUTER, c] = sigmoid(logits[c])
+        if by_experts:
+            vote_at(tree_of(s, c), X, row, space, shares)
+            scores[BY_EXPERTS, c] = shares[1]
+            scores[BY_BOTH, c] = (shares[1] + DOUBT) * scores[BY_ROUTER, c]
+    best = BY_ROUTER
+    for head in range(N_HEADS):
+        best = head if by_experts and heads[head] > heads[best] else best
+    return best
+
+
+@inlined
+def first_best(s: Any, logits: np.ndarray, scores: np.ndarray, head: int) -> int:
+    """The class that a way to answer gives a row, the lowest of equals; by the router, that of the largest logit."""
     known, best = s.known, -1
     for c in range(len(known)):
-        if known[c] != 0 and (best < 0 or logits[c] > logits[best]):
-            best = c
-    work.prediction[row] = best
+        if known[c] != 0:
+            if head == BY_ROUTER:
+                best = c if best < 0 or logits[c] > logits[best] else best
+            else:
+                best = c if best < 0 or scores[head, c] > scores[head, best] else best
+    return best
+
+
+@kernel
+def predict_task(s: Any, logits: np.ndarray, work: Any, row: int, space: Space, scores: np.ndarray) -> None:
+    """The class, and the probabilities, that the way which was right most often lately gives a row."""
+    head = score_classes(s, logits, work.X, row, space, scores)
+    work.prediction[row] = first_best(s, logits, scores, head)
     if len(work.proba) == 0:
         return
     proba, total = work.proba[row], 0.0
     for c in range(len(proba)):
-        proba[c] = sigmoid(logits[c]) if known[c] != 0 else 0.0
-        total += proba[c]
+        total += scores[head, c]
     for c in range(len(proba)):
-        proba[c] = proba[c] / total if total > 0.0 else 0.0
+        proba[c] = scores[head, c] / total if total > 0.0 else 0.0
 
 
 @kernel
-def learn_task(s: Any, r: Router, y: int, w: float) -> None:
-    """The slopes of a row whose target is its class: the mask of the published method comes to that in every case."""
-    scale = 1.0 / (s.numbers[N_OUTPUTS] * s.options[BATCH])
-    for c in range(len(s.known)):
-        r.slopes[c] = slope(r.logits[c], 1.0 if c == y else 0.0, w, scale) if s.known[c] != 0 else np.float32(0.0)
+def learn_task(s: Any, r: Router, X: np.ndarray, row: int, y: int, w: float, space: Space, scores: np.ndarray) -> None:
+    """The router's slopes for a row whose target is its class, which the mask of the published method comes to in every
+    case; then, if experts have votes, let all of them learn whether it is theirs."""
+    known, heads, options = s.known, s.heads, s.options
+    scale = 1.0 / (s.numbers[N_OUTPUTS] * options[BATCH])
+    for c in range(len(known)):
+        r.slopes[c] = slope(r.logits[c], 1.0 if c == y else 0.0, w, scale) if known[c] != 0 else np.float32(0.0)
+    if options[EXPERT_VOTES] == 0.0:
+        return
+    score_classes(s, r.logits, X, row, space, scores)
+    for head in range(N_HEADS):
+        heads[head] = FADING * heads[head] + (first_best(s, r.logits, scores, head) == y)
+    for k in range(len(known)):
+        if known[k] == 0:
+            continue
+        wrong = (scores[BY_EXPERTS, k] > 0.5) != (k == y)
+        s.tallies[k, RIGHT] += not wrong
+        s.tallies[k, LEARNED] += 1
+        learn_at(tree_of(s, k), s.rng, X, row, int(k == y), w, space)
+        if options[RECYCLE] > 0.0:
+            if s.experts[k, GROWING] != 0:
+                learn_at(other_tree_of(s, k), s.rng, X, row, int(k == y), w, space)
+            replace_if_drifting(s, k, wrong)

@@ -178,7 +178,7 @@ def forward(r: Router, n: int) -> None:
 @inlined
 def sigmoid(z: float) -> float:
     """``1 / (1 + exp(-z))``, in double precision."""
-    return 1.0 / (1.0 + math.exp(-float(z)))
+    return 1.0 / (1.0 + math.exp(-np.float64(z)))
 
 
 # -- back --------------------------------------------------------------------------------------------------------------

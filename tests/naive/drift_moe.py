@@ -194,7 +194,7 @@ class Expert:
         return votes[y] if y < len(votes) else 0.0
 
     def learn(self, x: Sequence[float], y: int, w: float, recycle: bool) -> None:
-        error = float(self.answer(x) != y)
+        error = float(self.answer(x) != y)  # of two classes: whether it gives the right one more than half
         self.tree.learn(x, y, w)
         if not recycle:
             return
@@ -220,9 +220,7 @@ class DataMixture:
         self.inputs = Inputs(nominal, o["normalize"])
         self.router = Router(o)
         self.router.add_outputs(range(o["n_models"]))
-        self.experts = [
-            Expert(lambda: NaiveHoeffdingTree(list(nominal), **tree)) for _ in range(o["n_models"])
-        ]
+        self.experts = [Expert(lambda: NaiveHoeffdingTree(list(nominal), **tree)) for _ in range(o["n_models"])]
         self.learned = False
 
     def leader(self, x: Sequence[float]) -> int:
@@ -231,7 +229,19 @@ class DataMixture:
         return max(asked, key=lambda k: (logits[k], -k), default=0)
 
     def predict(self, x: Sequence[float]) -> int:
-        return self.experts[self.leader(x)].answer(x) if self.learned else -1
+        if not self.learned:
+            return -1
+        if not self.o["joint_vote"]:
+            return self.experts[self.leader(x)].answer(x)
+        logits = self.router.forward(self.inputs.of(x))[2]
+        total: list[float] = [0.0] * COLUMNS
+        for k in sorted(self.ranked(logits)[: self.o["top_k"]]):
+            for c, share in enumerate(self.experts[k].tree.proba(x)):
+                total[c] += sigmoid(logits[k]) * share
+        return total.index(max(total))
+
+    def ranked(self, logits: Vector) -> list[int]:
+        return sorted(range(len(self.experts)), key=lambda k: (-logits[k], k))
 
     def learn(self, x: Sequence[float], y: int, w: float) -> None:
         self.learned = True
@@ -239,8 +249,7 @@ class DataMixture:
         inputs = self.inputs.of(x)
         self.router.meet(inputs)
         logits = self.router.forward(inputs)[2]
-        ranked = sorted(range(len(self.experts)), key=lambda k: (-logits[k], k))
-        chosen = set(ranked[: self.o["top_k"]])
+        chosen = set(self.ranked(logits)[: self.o["top_k"]])
         if self.o["exploration"] > 0 and uniform(self.router.random) < self.o["exploration"]:
             chosen.add(below(self.router.random, len(self.experts)))
         right = [e.answer(x) == y and (e.trained or self.o["count_untrained"]) for e in self.experts]
@@ -254,30 +263,46 @@ class DataMixture:
 
 
 class TaskMixture:
-    """MoE-Task as published, line by line: one expert a class, whose answers make the router's mask."""
+    """MoE-Task: one expert a class. As published, line by line: the experts' answers make the router's mask.
+
+    With votes (corrected): the answer is the router's, the experts', or that of the product of both, whichever was
+    right most often lately.
+    """
 
     def __init__(self, nominal: Sequence[bool], tree: dict[str, Any], o: dict[str, Any]) -> None:
         self.o = o
         self.inputs = Inputs(nominal, o["normalize"])
         self.router = Router(o)
         self.make = lambda: NaiveHoeffdingTree(list(nominal), **tree)
-        self.experts: dict[int, NaiveHoeffdingTree] = {}
+        self.experts: dict[int, Expert] = {}
+        self.heads = [0.0, 0.0, 0.0]
+
+    def answers(self, x: Sequence[float]) -> list[int]:
+        """By the router, by the experts, by both."""
+        logits = self.router.forward(self.inputs.of(x))[2]
+        own = {c: self.experts[c].vote(x, 1, True) for c in self.router.known}
+        both = {c: (own[c] + 1e-3) * sigmoid(logits[c]) for c in own}
+        scores: list[Any] = [logits, own, both]
+        return [max(self.router.known, key=lambda c: (score[c], -c)) for score in scores]
 
     def predict(self, x: Sequence[float]) -> int:
-        logits = self.router.forward(self.inputs.of(x))[2]
-        return max(self.router.known, key=lambda c: (logits[c], -c), default=-1)
+        if not self.router.known:
+            return -1
+        return self.answers(x)[self.heads.index(max(self.heads)) if self.o["expert_votes"] else 0]
 
     def learn(self, x: Sequence[float], y: int, w: float) -> None:
         self.inputs.meet(x)
         inputs = self.inputs.of(x)
         self.router.meet(inputs)
         if y not in self.experts:
-            self.experts[y] = self.make()
+            self.experts[y] = Expert(self.make)
             self.router.add_outputs([y])
-        mask = {c: float(first_largest(e.votes(x), 0) == 1 and y == c) for c, e in self.experts.items()}
+        mask = {c: float(e.answer(x) == 1 and y == c) for c, e in self.experts.items()}
         if not any(mask.values()):
             mask[y] = 1.0
+        for head, answer in enumerate(self.answers(x)):
+            self.heads[head] = 0.999 * self.heads[head] + (answer == y)
         for c, expert in self.experts.items():
-            expert.learn(x, int(y == c), w)
+            expert.learn(x, int(y == c), w, self.o["recycle"])
         self.router.learn(inputs, mask, w)
         self.inputs.learn(x, w)
