@@ -108,7 +108,7 @@ class Shown:
 
     def _rest(self, cell: Cell, rows: int, seconds: float) -> float:
         """What a running cell still needs: as it has gone so far, once that tells something."""
-        if rows * 20 < cell.length:
+        if rows * 20 < cell.length or seconds <= 0.0:
             return max(self._estimates.seconds(cell) - seconds, 0.0)
         return seconds * (cell.length - rows) / rows
 

@@ -23,7 +23,7 @@ from .worker import Done, Progress, Task, machine
 MAX_SEEDS = 1000
 QUICK_ROWS = 2000
 SECONDS_BETWEEN_LOOKS = 0.25
-SECONDS_WITHOUT_ROWS = 10.0
+SECONDS_WITHOUT_ROWS = 20.0
 FEW = 4  # streams that are named where a learner fails in the same way on several
 
 
@@ -216,7 +216,7 @@ def _run(
             for call, since in compiling.items():
                 if time.monotonic() - since > SECONDS_WITHOUT_ROWS:
                     compiling[call] = math.inf
-                    shown.say(f"{call} seems to be compiling, which is done once on a machine and takes minutes")
+                    shown.say(f"{call} is not under way yet: perhaps it is being compiled, once on a machine")
             shown.show(waiting)
     return waiting
 

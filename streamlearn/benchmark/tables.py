@@ -16,7 +16,7 @@ from ..evaluation.verdict import listed
 from .board import Board, Place, summary
 from .lineup import PAPER
 from .progress import say_time
-from .published import published
+from .published import Figure, published
 
 
 def scores(board: Board, metric: str = "accuracy") -> list[Column]:
@@ -26,7 +26,7 @@ def scores(board: Board, metric: str = "accuracy") -> list[Column]:
     labels = ordered(board)
     columns = [Column("Learner", labels, is_text=True)]
     for title, found in ((f"Rank ({len(PAPER)})", paper), (f"Rank ({len(board.complete)})", ranks)):
-        if metric == "accuracy" and found and len(found) > 1:
+        if metric == "accuracy" and len(found) > 1 and len(board.complete) > 1:
             cells = [f"{found[label]:.2f}" if label in found else "–" for label in labels]
             values = [found.get(label, math.nan) for label in labels]
             columns.append(Column(title, cells, best=best_of(values, higher_is_better=False)))
@@ -57,7 +57,7 @@ def beside_paper(board: Board) -> list[Column] | None:
             decimals = 1 if figure.std is None else 2
             spread = "" if figure.std is None else f" ± {figure.std:.2f}"
             cells.append(f"{figure.accuracy:.{decimals}f}{spread}")
-            cells.append("" if place is None else f"{100.0 * place.mean('accuracy') - figure.accuracy:+.{decimals}f}")
+            cells.append("" if place is None else _difference(place, figure, decimals))
         columns.append(Column(stream, cells))
     return columns
 
@@ -108,7 +108,7 @@ def notes(board: Board) -> list[str]:
     if absent := [stream for stream in board.streams if stream not in board.results]:
         found.append(f"No results on {listed(absent)}.")
     if board.mean_ranks() and len(board.present) > 1 and (waiting or absent):
-        found.append(f"Ranks are over the {len(board.complete)} streams that all have finished.")
+        found.append(f"Ranks are over the streams that all have finished: {listed(board.complete)}.")
     old = [f"{label} on {stream}" for (stream, label), place in board.places.items() if not place.is_current]
     if old:
         shown = old if len(old) <= 6 else [*old[:5], f"{len(old) - 5} more"]
@@ -133,7 +133,8 @@ def as_words(board: Board) -> str:
     paper = beside_paper(board)
     if paper is not None:
         parts += ["", f"Beside {published().source}", "", *as_text(paper), "", *(f"{n}." for n in published().notes)]
-    title = "Speed and memory" + (f" over {len(board.complete)} streams" if board.complete else "")
+    n = len(board.complete)
+    title = "Speed and memory" + (f" over {n} stream{'s' if n > 1 else ''}" if n else "")
     parts += ["", title, "", *as_text(costs(board)), "", SPEED]
     return "\n".join(parts)
 
@@ -187,6 +188,11 @@ def _score(place: Place | None, metric: str) -> str:
     if not math.isfinite(mean):
         return "–"
     return f"{100.0 * mean:.2f}" + ("" if std is None else f" ± {100.0 * std:.2f} ({place.seeds})")
+
+
+def _difference(place: Place, figure: Figure, decimals: int) -> str:
+    points = round(100.0 * place.mean("accuracy") - figure.accuracy, decimals)
+    return f"{points + 0.0:+.{decimals}f}"  # never -0.0
 
 
 def _size(value: float) -> str:

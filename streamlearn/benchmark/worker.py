@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import signal
 import time
@@ -34,7 +35,7 @@ class Task(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How many rows are done, and the seconds that the cell has taken."""
+    """How many rows are done, and the seconds since the first of them were, when everything was compiled."""
 
     rows: int
     seconds: float
@@ -125,14 +126,16 @@ def perform(task: Task, send: Callable[[Progress], None]) -> Done:
 
     gc.collect()
     forget_peak()
-    start = told = time.perf_counter()
+    begun = told = -math.inf
 
     def tell(rows: int) -> None:
-        nonlocal told
+        nonlocal begun, told
         now = time.perf_counter()
+        if rows > 0 and begun < 0.0:
+            begun = now
         if now - told >= SECONDS_BETWEEN_MESSAGES:
             told = now
-            send(Progress(rows, now - start))
+            send(Progress(rows, max(now - begun, 0.0) if rows > 0 else 0.0))
 
     with Watched(open_stream(task.spec, target_kind="nominal"), tell) as source:
         result = evaluate(
