@@ -20,14 +20,14 @@ from .algorithms.drift import STEPD as STEPD
 from .algorithms.drift import EWMAChart as EWMAChart
 from .algorithms.drift import GeometricMovingAverage as GeometricMovingAverage
 from .algorithms.drift import PageHinkley as PageHinkley
-from .algorithms.ensembles import StackingClassifier as StackingClassifier
 from .algorithms.ensembles import AdaptiveRandomForestClassifier as AdaptiveRandomForestClassifier
-from .algorithms.ensembles import LeveragingBaggingClassifier as LeveragingBaggingClassifier
-from .algorithms.ensembles import OnlineSmoothBoostClassifier as OnlineSmoothBoostClassifier
 from .algorithms.ensembles import AdaptiveRandomForestRegressor as AdaptiveRandomForestRegressor
 from .algorithms.ensembles import DriftMoEClassifier as DriftMoEClassifier
+from .algorithms.ensembles import LeveragingBaggingClassifier as LeveragingBaggingClassifier
+from .algorithms.ensembles import OnlineSmoothBoostClassifier as OnlineSmoothBoostClassifier
 from .algorithms.ensembles import OzaBagClassifier as OzaBagClassifier
 from .algorithms.ensembles import OzaBoostClassifier as OzaBoostClassifier
+from .algorithms.ensembles import StackingClassifier as StackingClassifier
 from .algorithms.ensembles import StreamingRandomPatchesClassifier as StreamingRandomPatchesClassifier
 from .algorithms.linear import LinearRegression as LinearRegression
 from .algorithms.linear import LogisticRegression as LogisticRegression

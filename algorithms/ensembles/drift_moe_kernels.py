@@ -17,7 +17,7 @@ from streamlearn.random import below, uniform
 
 from ..drift.adwin_kernels import adwin_rise
 from ..trees.arrays import ENOUGH
-from ..trees.kernels import LOGS, PRODUCTS, majority, node_weight, prefers_bayes, write_proba
+from ..trees.kernels import PRODUCTS, majority, node_weight, prefers_bayes, write_proba
 from ..trees.member_kernels import (
     Member,
     Space,
