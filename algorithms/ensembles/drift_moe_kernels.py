@@ -253,7 +253,7 @@ def step_if_full(s: Any, r: Router, n: int) -> None:
 
 @inlined
 def slope(z: float, target: float, w: float, scale: float) -> np.float32:
-    """Of the binary cross-entropy by a logit; ``scale`` is one over the number of terms that the loss is the mean of."""
+    """Of the binary cross-entropy by a logit; ``scale`` is one over the terms that the loss is the mean of."""
     return np.float32((sigmoid(z) - target) * min(w, HEAVY) * scale)
 
 
@@ -428,10 +428,8 @@ def learn_by_experts(
         if hit:
             nobody = False
         elif nobody:
-            if normalize:
-                vote = share_for(m, leaf, by_bayes, form, y, shares)
-            else:
-                vote = vote_for(m, leaf, by_bayes, form, y)
+            shared = normalize
+            vote = share_for(m, leaf, by_bayes, form, y, shares) if shared else vote_for(m, leaf, by_bayes, form, y)
             if vote > largest:
                 closest, largest = k, vote
         if chosen[k] != 0:
@@ -557,10 +555,8 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
         news = meet(s, r, X, row)
         if task:
             news |= meet_class(s, r, y)
-        if news or row != current:
-            n = score(s, r, X, row)
-        else:
-            n = list_inputs(s, X, row, False, r.index, r.value)  # `meet` listed more
+        fresh = news or row != current  # `meet` listed more
+        n = score(s, r, X, row) if fresh else list_inputs(s, X, row, False, r.index, r.value)
         current = -1
         if task:
             learn_task(s, r, X, row, y, w, space, scores)

@@ -21,10 +21,12 @@ DEFAULT_MEMBERS = (
     "mlp_classifier",
     "pa_classifier",
     "logistic_regression",
-    "knn_classifier",
+    "knn_classifier:n_neighbors=5",
     "naive_bayes",
-    "hoeffding_adaptive_tree_classifier",
     "no_change_classifier",
+    "hoeffding_adaptive_tree_classifier",
+    "adaptive_random_forest_classifier:n_models=10",
+    "streaming_random_patches_classifier:n_models=10",
 )
 
 MOST_VOTES = 2**21
@@ -42,13 +44,16 @@ class StackingClassifier(Learner):
     ----------
     members : sequence of classifiers, or None
         What votes; the stack works on untrained clones. By default a neural network, a passive-aggressive classifier,
-        logistic regression, nearest neighbours, naive Bayes, a Hoeffding adaptive tree, and the last label.
+        logistic regression, nearest neighbours, naive Bayes, the last label, a Hoeffding adaptive tree, and ten trees
+        each of an adaptive random forest and of streaming random patches.
     learning_rate : float in (0, 1]
         Step of a member's weight, in units of its gradients' recent size.
     memory : float >= 1
         Rows over which that size is averaged.
     floor : float in (0, 0.5]
         Share of each member's probability that is spread over all classes, before its logarithm is taken.
+    seed : int >= 0
+        Of the default members; members that are given have seeds of their own.
     schema
         The stream's schema; inferred from the first data by default.
 
@@ -82,14 +87,16 @@ class StackingClassifier(Learner):
         learning_rate: float = 0.001,
         memory: float = 1000,
         floor: float = 0.01,
+        seed: int = 0,
         schema: Schema | None = None,
     ) -> None:
         check_range("learning_rate", learning_rate, 0, 1, open_low=True)
         check_range("memory", memory, 1, 1e12)
         check_range("floor", floor, 0, 0.5, open_low=True)
+        check_range("seed", seed, 0, 2**63 - 1, kind=int)
         self.members = None if members is None else tuple(members)
-        self.learning_rate, self.memory, self.floor = learning_rate, memory, floor
-        made = [make_learner(spec) for spec in DEFAULT_MEMBERS] if self.members is None else self.members
+        self.learning_rate, self.memory, self.floor, self.seed = learning_rate, memory, floor, seed
+        made = _default_members(seed) if self.members is None else self.members
         if not made or not all(isinstance(member, Learner) and member.task == "classification" for member in made):
             raise OptionError("members must be one or more classifiers")
         self._members = tuple(member.clone() for member in made)
@@ -234,6 +241,15 @@ class StackingClassifier(Learner):
                 float(self._arrays.weights[1, m]),
             )
         return names
+
+
+def _default_members(seed: int) -> list[Learner]:
+    """The default members; those that draw random numbers with a seed."""
+    made = [make_learner(spec) for spec in DEFAULT_MEMBERS]
+    return [
+        make_learner(spec, seed=seed) if "seed" in m.params else m
+        for spec, m in zip(DEFAULT_MEMBERS, made, strict=True)
+    ]
 
 
 def _foreseen(steps: np.ndarray, shared: np.ndarray) -> np.ndarray:

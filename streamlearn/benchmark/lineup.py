@@ -117,6 +117,7 @@ REAL = ("airlines", "electricity", "covertype")
 DEFAULTS = {
     "no-change": "no_change_classifier",
     "HT": "hoeffding_tree_classifier",
+    "Stacking": "stacking_classifier",
     "ARF-100": "adaptive_random_forest_classifier:n_models=100",
     "SRP-100": "streaming_random_patches_classifier:n_models=100",
     "LevBag-100": "leveraging_bagging_classifier:n_models=100",
