@@ -7,7 +7,7 @@ What a member leaves for the next one is a few numbers a row. So a chunk of rows
 other, as in a forest: when a member comes to a row, all before it have learned it, and none behind it matters.
 
 Deliberate differences from MOA: where no member of ``OzaBoost`` has a say, since the first is never wrong, or mostly,
-the first votes alone (MOA then always predicts the first class); the weight of a row multiplies what is added up of it,
+all vote alike (MOA then always predicts the first class); the weight of a row multiplies what is added up of it,
 so that ``OzaBoost``'s balance holds with weights too, and counts in ``OnlineSmoothBoost`` at all.
 """
 
@@ -51,8 +51,10 @@ MEAN, SEEN = range(2)
 """Places in ``carried`` of a row that `OZA` learns: the mean of the next member's Poisson number; weight so far."""
 MARGIN, SHARE = range(2)
 """Places in ``carried`` of a row that `SMOOTH` learns: by how much members were right; how much the next learns."""
-SILENT = 0
-"""Place in ``carried`` of a row that `OZA` predicts: whether the members from here on have no say."""
+TALK = 0
+"""Place in ``carried`` of a row that `OZA` predicts: who votes."""
+LAST, NONE, ALL = range(3)
+"""Values of ``carried[TALK]``: those that have a say, none from here on, or all alike, since the first has none."""
 
 NORMAL_FROM = 100.0
 """Mean from which on a Poisson number is taken from the normal distribution, as in MOA."""
@@ -215,12 +217,12 @@ def times(rng: np.ndarray, mean: float) -> int:
 
 @inlined
 def say_of(tally: np.ndarray, i: int, carried: np.ndarray) -> float:
-    """How much member ``i`` has to say: the logarithm of its odds to be right; 0 from the first that has none on."""
+    """How much member ``i`` has to say: the logarithm of its odds to be right, or 0, or as all."""
     weight = tally[RIGHT] + tally[WRONG]
     error = tally[WRONG] / weight if weight > 0.0 else 0.0
     say = math.log(1.0 / (error / (1.0 - error))) if 0.0 < error <= 0.5 else 0.0
-    silent = not say > 0.0
-    if i > 0 and carried[SILENT] != 0.0:
-        return 0.0
-    carried[SILENT] = 1.0 if silent else 0.0
-    return 1.0 if silent and i == 0 else say
+    if i == 0:
+        carried[TALK] = LAST if say > 0.0 else ALL
+    if carried[TALK] == LAST and not say > 0.0:
+        carried[TALK] = NONE
+    return say if carried[TALK] == LAST else 1.0 if carried[TALK] == ALL else 0.0

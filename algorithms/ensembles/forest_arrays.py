@@ -162,5 +162,6 @@ def combine_votes(numbers: np.ndarray, votes: np.ndarray, work: Any, start: int,
             everything += total[c]
         prediction[row] = best if numbers[N_LEARNED] > 0 else -1
         if len(proba) > 0:
+            nothing = 1.0 / proba.shape[1] if numbers[N_LEARNED] > 0 else 0.0  # any class
             for c in range(proba.shape[1]):
-                proba[row, c] = total[c] / everything if everything > 0.0 else 0.0
+                proba[row, c] = total[c] / everything if everything > 0.0 else nothing

@@ -41,7 +41,7 @@ class OzaBoostClassifier(Booster):
     Notes
     -----
     Missing and infinite values are treated as by `HoeffdingTreeClassifier`. While no member has a say, since the first
-    one is never wrong, or mostly, the first votes alone: MOA then always predicts the first class. A row of weight w
+    one is never wrong, or mostly, all vote alike: MOA then always predicts the first class. A row of weight w
     counts w times in the balance of right and wrong.
 
     Examples

@@ -286,7 +286,7 @@ class NaiveOzaBoost(NaiveEnsemble):
             if not weights[i] > 0.0:
                 break
         if not self.java and total(weights) == 0.0:
-            weights[0] = 1.0  # in MOA nobody votes then, which makes it the first class
+            return [1.0] * self.n_models  # in MOA nobody votes then, which makes it the first class
         return weights
 
 
