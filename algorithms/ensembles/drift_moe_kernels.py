@@ -17,7 +17,7 @@ from streamlearn.random import below, uniform
 
 from ..drift.adwin_kernels import adwin_rise
 from ..trees.arrays import ENOUGH
-from ..trees.kernels import LOGS, PRODUCTS, majority, node_weight, prefers_bayes, write_proba
+from ..trees.kernels import PRODUCTS, majority, node_weight, prefers_bayes, write_proba
 from ..trees.member_kernels import (
     Member,
     Space,
@@ -430,10 +430,7 @@ def learn_by_experts(
         if hit:
             nobody = False
         elif nobody:
-            if normalize:
-                vote = share_for(m, leaf, by_bayes, form, y, shares)
-            else:
-                vote = vote_for(m, leaf, by_bayes, form, y)
+            vote = share_for(m, leaf, by_bayes, form, y, shares) if normalize else vote_for(m, leaf, by_bayes, form, y)
             if vote > largest:
                 closest, largest = k, vote
         if chosen[k] != 0:
