@@ -253,7 +253,7 @@ def step_if_full(s: Any, r: Router, n: int) -> None:
 
 @inlined
 def slope(z: float, target: float, w: float, scale: float) -> np.float32:
-    """Of the binary cross-entropy by a logit; ``scale`` is one over the number of terms in the mean that is the loss."""
+    """Of the binary cross-entropy by a logit; ``scale`` is one over the number of terms that the loss averages."""
     return np.float32((sigmoid(z) - target) * min(w, HEAVY) * scale)
 
 
