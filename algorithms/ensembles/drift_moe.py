@@ -66,7 +66,7 @@ class DriftMoEClassifier(TreeEnsemble):
         Corrected: the router sees standardised numbers, and an input for each category. Published: it sees numbers and
         category codes as they stand.
     joint_vote : bool or None
-        Corrected, data variant: the experts that would learn a row answer it together, weighted by the router.
+        Corrected, data variant: the router's first `top_k` choices answer a row together, weighted by the router.
         Published: its first choice answers alone.
     recycle : bool or None
         Corrected: where an expert's errors rise (ADWIN, 0.001), a tree that has been growing since the warning (0.01)

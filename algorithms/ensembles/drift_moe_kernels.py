@@ -253,7 +253,7 @@ def step_if_full(s: Any, r: Router, n: int) -> None:
 
 @inlined
 def slope(z: float, target: float, w: float, scale: float) -> np.float32:
-    """Of the binary cross-entropy by a logit; ``scale`` is one over the terms that the loss is the mean of."""
+    """Of the binary cross-entropy by a logit; ``scale`` is one over the number of terms that the loss averages."""
     return np.float32((sigmoid(z) - target) * min(w, HEAVY) * scale)
 
 
@@ -297,30 +297,32 @@ def share_for(m: Member, leaf: int, by_bayes: bool, form: int, y: int, shares: n
 
 
 @kernel
-def choose(s: Any, logits: np.ndarray, chosen: np.ndarray) -> None:
+def choose(s: Any, logits: np.ndarray, trained_only: bool, chosen: np.ndarray) -> None:
     """Set ``chosen``, uint8 [K], to 1 for the experts of the largest logits, the first of equals."""
     K, options = len(s.experts), s.options
     chosen[:] = 0
     for _ in range(min(K, int(options[TOP_K]))):
         best = -1
         for k in range(K):
-            if chosen[k] == 0 and (best < 0 or logits[k] > logits[best]):
+            better = chosen[k] == 0 and (best < 0 or logits[k] > logits[best])
+            if better and not (trained_only and not knows(tree_of(s, k))):
                 best = k
-        chosen[best] = 1
+        if best >= 0:
+            chosen[best] = 1
 
 
 @kernel
 def predict_by_experts(
     s: Any, logits: np.ndarray, work: Any, row: int, chosen: np.ndarray, space: Space, shares: np.ndarray
 ) -> None:
-    """The answer of the first expert; or that of all that would learn the row, weighted by the sigmoids."""
+    """The answer of the first expert; or that of the first `TOP_K`, weighted by the sigmoids."""
     proba, best = work.proba, 0
     if s.options[JOINT_VOTE] == 0.0:
         work.prediction[row] = vote_at(tree_of(s, leader(s, logits)), work.X, row, space, shares)
         if len(proba) > 0:
             proba[row] = shares[: proba.shape[1]]
         return
-    choose(s, logits, chosen)
+    choose(s, logits, s.options[COUNT_UNTRAINED] == 0.0, chosen)
     total, everything = np.zeros(len(shares)), 0.0
     for k in range(len(chosen)):
         if chosen[k] != 0:
@@ -428,8 +430,7 @@ def learn_by_experts(
         if hit:
             nobody = False
         elif nobody:
-            shared = normalize
-            vote = share_for(m, leaf, by_bayes, form, y, shares) if shared else vote_for(m, leaf, by_bayes, form, y)
+            vote = share_for(m, leaf, by_bayes, form, y, shares) if normalize else vote_for(m, leaf, by_bayes, form, y)
             if vote > largest:
                 closest, largest = k, vote
         if chosen[k] != 0:
@@ -555,14 +556,15 @@ def walk(s: Any, work: Any, start: int, router: Router, space: Space) -> int:
         news = meet(s, r, X, row)
         if task:
             news |= meet_class(s, r, y)
-        fresh = news or row != current  # `meet` listed more
-        n = score(s, r, X, row) if fresh else list_inputs(s, X, row, False, r.index, r.value)
+        n = list_inputs(s, X, row, False, r.index, r.value)  # `meet` listed more
+        if news or row != current:
+            n = score(s, r, X, row)
         current = -1
         if task:
             learn_task(s, r, X, row, y, w, space, scores)
         else:
             first = leader(s, r.logits)
-            choose(s, r.logits, chosen)
+            choose(s, r.logits, False, chosen)
             if s.options[EXPLORATION] > 0.0 and uniform(s.rng) < s.options[EXPLORATION]:
                 chosen[below(s.rng, K)] = 1
             learn_by_experts(s, X, row, y, w, first, chosen, right, space, shares)

@@ -13,6 +13,8 @@ from streamlearn.models import make_learner
 # Compositions stand for themselves here; every other registered name is made with its defaults.
 SPECS = {"chain": "standard_scaler | logistic_regression"}
 EXTRA = [
+    "drift_moe_classifier:variant=task,grace_period=5,delta=0.5,tau=0.5",
+    "drift_moe_classifier:variant=task,fidelity=published",
     "half_space_trees:n_trees=3,height=3,window_size=4",
     "standard_scaler | k_means:n_clusters=3,halflife=0.3",
     "knn_classifier:n_neighbors=3,window_size=7,weighted=true",

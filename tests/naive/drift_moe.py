@@ -235,7 +235,8 @@ class DataMixture:
             return self.experts[self.leader(x)].answer(x)
         logits = self.router.forward(self.inputs.of(x))[2]
         total: list[float] = [0.0] * COLUMNS
-        for k in sorted(self.ranked(logits)[: self.o["top_k"]]):
+        asked = [k for k in self.ranked(logits) if self.experts[k].trained or self.o["count_untrained"]]
+        for k in sorted(asked[: self.o["top_k"]]):
             for c, share in enumerate(self.experts[k].tree.proba(x)):
                 total[c] += sigmoid(logits[k]) * share
         return total.index(max(total))
