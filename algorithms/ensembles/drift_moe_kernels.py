@@ -16,7 +16,7 @@ from streamlearn.features import LIMIT, learn_scale
 from streamlearn.random import below, uniform
 
 from ..drift.adwin_kernels import adwin_rise
-from ..trees.arrays import ENOUGH
+from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE
 from ..trees.kernels import PRODUCTS, majority, node_weight, prefers_bayes, write_proba
 from ..trees.member_kernels import (
     Member,
@@ -416,7 +416,7 @@ def learn_by_experts(
         tree = tree_at(tree_of(s, k))
         m = open_member(tree, space)
         leaf, slot = find_leaf(m, X, row)
-        tame = load_values(m, X, row, leaf)
+        tame = load_values(tree, m, X, row, leaf)
         by_bayes = prefers_bayes(m.nodes, leaf, m.counts, m.options)
         bayes, form = UNDECIDED, PRODUCTS
         winner = max(0, majority(m.counts, leaf, m.nodes[leaf].length))
@@ -435,7 +435,9 @@ def learn_by_experts(
                 closest, largest = k, vote
         if chosen[k] != 0:
             tallies[k, LEARNED] += 1
-            learn_row(tree, m, rng, X, row, leaf, slot, tame, bayes, y, w)
+            if bayes == UNDECIDED and m.nodes[leaf].kind == LEAF and m.options[LEAF_MODE] == ADAPTIVE:
+                bayes, _ = bayes_of(tree, m, X, row, leaf, tame)
+            learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, w)
             if recycle:
                 if experts[k, GROWING] != 0:
                     learn_at(other_tree_of(s, k), rng, X, row, y, w, space)

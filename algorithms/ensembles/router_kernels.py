@@ -60,7 +60,7 @@ class Router(NamedTuple):
     second: np.ndarray
     last: np.ndarray
     drawn: np.ndarray
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # a tuple has a method of that name
     value: np.ndarray
     kept: np.ndarray
     below: np.ndarray

@@ -143,11 +143,14 @@ def trace(model: DriftMoEClassifier, stream: Any, *, window: int = 1000, limit: 
     if not notes:
         raise OptionError(f"the stream has fewer rows than one window of {window}")
     tallies = np.array([note[1] for note in notes])
+    chosen, _, right, learned = np.moveaxis(tallies, 2, 0)
     return Trace(
-        np.array([note[0] for note in notes]),
-        *(tallies[:, :, place] for place in (0, 3, 2)),
-        np.array([note[2] for note in notes]),
-        [int(drift.row) for drift in getattr(source, "drifts", [])],
+        rows=np.array([note[0] for note in notes]),
+        chosen=chosen,
+        learned=learned,
+        accuracy=right,
+        correct=np.array([note[2] for note in notes]),
+        drifts=[int(drift.row) for drift in getattr(source, "drifts", [])],
     )
 
 
