@@ -224,4 +224,4 @@ def test_evaluate_list_describe_and_completion_know_synthetic_streams(run: Calla
     assert "did you mean sea_a" in run("describe", "sea_aa").err
     assert complete_stream("sea") == ["sea", "sea_a", "sea_g"]
     assert complete_stream("elec") == ["electricity"]
-    assert complete_name("st") == ["stagger", "stagger_a", "standard_scaler", "stepd"]
+    assert complete_name("sta") == ["stacking_classifier", "stagger", "stagger_a", "standard_scaler"]

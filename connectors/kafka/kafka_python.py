@@ -45,6 +45,18 @@ _GONE = (  # this member, or this producer, was replaced by another
 _EXPIRED = (errors.OffsetOutOfRangeError, errors.LogTruncationError, errors.NoOffsetForPartitionError)
 
 
+def _answered(ask: Callable[[], Any]) -> Any:
+    """What the brokers answer; the client does not ask again by itself when a connection breaks meanwhile."""
+    deadline = time.monotonic() + CONNECT
+    while True:
+        try:
+            return ask()
+        except errors.KafkaConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 class KafkaPythonReader(Reader):
     """A kafka-python consumer."""
 
@@ -85,11 +97,11 @@ class KafkaPythonReader(Reader):
 
     def topics(self) -> list[str]:
         with self._asking("the brokers for their topics"):
-            return sorted(self._consumer.topics())
+            return sorted(_answered(self._consumer.topics))
 
     def partitions(self, topic: str) -> list[int]:
         with self._asking(f"for the partitions of {topic}"):
-            return sorted(self._consumer.partitions_for_topic(topic) or ())
+            return sorted(_answered(lambda: self._consumer.partitions_for_topic(topic)) or ())
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
