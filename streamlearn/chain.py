@@ -11,6 +11,7 @@ from .batch import Batch
 from .errors import OptionError, StateError
 from .learner import Learner, Outputs
 from .models import make_learner
+from .parts import fit_parts, restore_parts
 from .schema import Schema
 from .transformer import Transformer
 from .work import test_then_train
@@ -78,13 +79,7 @@ class Chain(Learner):
             step.reset()
 
     def _fit(self) -> None:
-        live = cast(Schema, self._live)
-        for step in self.steps:
-            if step._live is None:
-                step._bind(live.copy())
-            else:
-                step._live.update(live)
-                step._fit()
+        fit_parts(self.steps, cast(Schema, self._live))
 
     def _process(self, batch: Batch, schedule: np.ndarray | None, proba: bool) -> Outputs:
         if schedule is None:
@@ -125,14 +120,7 @@ class Chain(Learner):
         schema = Schema.from_dict(state["schema"])
         if any(not isinstance(saved, Mapping) or saved.get("schema") != state["schema"] for saved in state["steps"]):
             raise StateError("Chain: the steps' schemas differ from the chain's")
-        before = [step.state() for step in self.steps]
-        try:
-            for step, saved in zip(self.steps, state["steps"], strict=True):
-                step.restore(saved)
-        except StateError:
-            for step, saved in zip(self.steps, before, strict=True):
-                step.restore(saved)
-            raise
+        restore_parts(self.steps, state["steps"])
         self._live, self._followed = schema, None
 
     def summary(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from streamlearn.errors import OptionError, StateError
 from streamlearn.learner import Learner, Outputs
 from streamlearn.models import make_learner
 from streamlearn.parameters import check_range
+from streamlearn.parts import fit_parts, restore_parts
 from streamlearn.schema import Schema
 from streamlearn.work import test_then_train
 
@@ -119,13 +120,7 @@ class StackingClassifier(Learner):
         self._arrays, self._struct = arrays, make_stacker(arrays)
 
     def _fit(self) -> None:
-        live = cast(Schema, self._live)
-        for member in self._members:
-            if member._live is None:
-                member._bind(live.copy())
-            else:
-                member._live.update(live)
-                member._fit()
+        fit_parts(self._members, cast(Schema, self._live))
 
     def _process(self, batch: Batch, schedule: np.ndarray | None, proba: bool) -> Outputs:
         if schedule is None:
@@ -192,14 +187,7 @@ class StackingClassifier(Learner):
             raise StateError(f"StackingClassifier: the state must have {len(self._members)} members")
         if any(not isinstance(saved, Mapping) or saved.get("schema") != state["schema"] for saved in members):
             raise StateError("StackingClassifier: the members' schemas differ from the stack's")
-        before = [member.state() for member in self._members]
-        try:
-            for member, saved in zip(self._members, members, strict=True):
-                member.restore(saved)
-        except StateError:
-            for member, saved in zip(self._members, before, strict=True):
-                member.restore(saved)
-            raise
+        restore_parts(self._members, members)
         self._live, self._followed = schema, None
         self._set(arrays)
 
