@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamlearn.errors import OptionError
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import generator
 from streamlearn.schema import Schema
 
@@ -99,8 +98,7 @@ class HoeffdingAdaptiveTreeRegressor(HoeffdingTreeRegressor):
         seed: int = 0,
         schema: Schema | None = None,
     ) -> None:
-        if not isinstance(bootstrap_sampling, bool):
-            raise OptionError(f"bootstrap_sampling must be true or false, got {bootstrap_sampling!r}")
+        check_flag("bootstrap_sampling", bootstrap_sampling)
         check_range("drift_window_threshold", drift_window_threshold, 2, 10**12, kind=int)
         check_range("drift_delta", drift_delta, 0, 1, open_low=True)
         check_range("switch_significance", switch_significance, 0, 1, open_low=True)

@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from streamlearn.array_learner import capacity
-from streamlearn.errors import OptionError
-from streamlearn.parameters import check_choice, check_range
+from streamlearn.parameters import check_choice, check_flag, check_range
 from streamlearn.schema import Shape
 
 from . import arrays as tree_arrays
@@ -49,8 +48,7 @@ class Growth:
         check_range("max_nodes", params["max_nodes"], 1, 2**30, kind=int)
         check_range("max_active_leaves", params["max_active_leaves"], 1, 2**30, kind=int)
         for name in ("binary_split", "merit_preprune"):
-            if not isinstance(params[name], bool):
-                raise OptionError(f"{name} must be true or false, got {params[name]!r}")
+            check_flag(name, params[name])
         for name, value in params.items():
             setattr(self, name, value)
 

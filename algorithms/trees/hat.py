@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from streamlearn.errors import OptionError
-from streamlearn.parameters import check_range
+from streamlearn.parameters import check_flag, check_range
 from streamlearn.random import generator
 from streamlearn.schema import Schema, Shape
 
@@ -123,8 +122,7 @@ class HoeffdingAdaptiveTreeClassifier(TreeClassifier):
         check_range("switch_significance", switch_significance, 0, 1, open_low=True)
         check_range("adwin_delta", adwin_delta, 0, 1, open_low=True)
         check_range("seed", seed, 0, 2**64 - 1, kind=int)
-        if not isinstance(bootstrap_sampling, bool):
-            raise OptionError(f"bootstrap_sampling must be true or false, got {bootstrap_sampling!r}")
+        check_flag("bootstrap_sampling", bootstrap_sampling)
         self.bootstrap_sampling, self.drift_window_threshold = bootstrap_sampling, drift_window_threshold
         self.switch_significance, self.adwin_delta, self.seed = switch_significance, adwin_delta, seed
         self._set_growth(

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from streamlearn.array_learner import capacity
 from streamlearn.parameters import check_choice, check_flag, check_range
 from streamlearn.schema import Shape
 
 from . import regression_arrays as tree_arrays
 from .arrays import DEEPEST
+from .growth import room_of
 from .regression_arrays import PREDICTIONS, Sizes
 
 
@@ -69,5 +69,4 @@ class RegressionGrowth:
 
     def _sizes(self, shape: Shape) -> Sizes:
         """Room for a tree that is one leaf."""
-        room = tuple(capacity(n) if nominal else 0 for n, nominal in zip(shape.cardinality, shape.nominal, strict=True))
-        return Sizes(room, self.n_bins, self.leaf_prediction != "mean", False, 16, 2, 0)
+        return Sizes(room_of(shape), self.n_bins, self.leaf_prediction != "mean", False, 16, 2, 0)
