@@ -71,6 +71,10 @@ class Chain(Learner):
         yield {"steps": (make_learner("standard_scaler"), make_learner("naive_bayes"))}
 
     @property
+    def parts(self) -> Sequence[Learner]:
+        return self.steps
+
+    @property
     def _last_step(self) -> Learner:  # River's isinstance looks through it
         return self.steps[-1]
 

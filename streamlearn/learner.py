@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -296,6 +296,11 @@ class Learner(river.base.Estimator):
     def nbytes(self) -> int:
         """Size of the learner's state in bytes."""
         return _nbytes(self.state())
+
+    @property
+    def parts(self) -> Sequence[Learner]:
+        """The learners that it is made of, each with a state of its own; none by default."""
+        return ()
 
     def summary(self) -> dict[str, int]:
         """A few figures that describe what was learned, such as a tree's nodes; none by default."""

@@ -36,6 +36,12 @@ def test_evaluate_writes_what_was_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_no_learner_need_be_named() -> None:
+    done = run("evaluate", "--stream", "electricity", "--limit", "300")
+    assert done.returncode == 0, done.stderr
+    assert "stacking_classifier" in done.stdout
+
+
 def test_several_streams_are_compared(tmp_path: Path) -> None:
     for name, sign in (("up", "<"), ("down", ">")):
         rows = [f"{i % 7},{i % 5},{'a' if (i % 7 < 3 and sign == '<') or i % 5 > 2 else 'b'}" for i in range(700)]

@@ -67,6 +67,14 @@ def test_several_learners_in_one_pass_do_not_influence_each_other() -> None:
     assert together.labels == ("NoChangeClassifier", "NaiveBayes", "LogisticRegression")
 
 
+def test_who_names_no_learner_gets_the_one_that_suits_the_target() -> None:
+    chosen = sl.evaluate(rows(300))
+    assert [run.label for run in chosen.runs] == ["stacking_classifier"]
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    several = sl.compare({"numbers": (X, X @ [1.0, 2.0]), "more": (X, X[:, 0])})
+    assert [result.task for result in several.results] == ["regression", "regression"]
+
+
 def test_labels_tell_learners_apart() -> None:
     pair = [sl.HoeffdingTreeClassifier(), sl.HoeffdingTreeClassifier(grace_period=50)]
     labels = sl.evaluate(rows(50), pair).labels

@@ -107,6 +107,10 @@ class StackingClassifier(Learner):
     def _unit_test_params(cls) -> Iterator[dict[str, Any]]:  # what River's checks make one with
         yield {"members": (make_learner("naive_bayes"), make_learner("no_change_classifier"))}
 
+    @property
+    def parts(self) -> Sequence[Learner]:
+        return self._members
+
     def _forget(self) -> None:
         for member in self._members:
             member.reset()

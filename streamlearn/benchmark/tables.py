@@ -140,8 +140,9 @@ def as_words(board: Board) -> str:
 
 
 SPEED = (
-    "Rows/s: geometric mean over streams of predicting, learning and measuring, without compilation; Slowest: on the "
-    "slowest stream; Model: the largest state along any stream; Process: the most that a worker process held."
+    "Rows/s: geometric mean over streams of predicting, learning and measuring, a second of the processor's time, "
+    "without compilation; Slowest: on the slowest stream; Model: the largest state along any stream; Process: the most "
+    "that a worker process held."
 )
 
 

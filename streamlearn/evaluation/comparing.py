@@ -24,7 +24,7 @@ from .result import Result, versions
 
 def compare(
     streams: Any,
-    learners: Any,
+    learners: Any = None,
     *,
     jobs: int = 1,
     keep: str | os.PathLike[str] | None = None,
@@ -40,7 +40,7 @@ def compare(
     streams
         A list of what `evaluate` takes (names, paths, data), or a dict of it by the name to show.
     learners
-        As in `evaluate`: one, a list, or a dict by label.
+        As in `evaluate`: one, a list, or a dict by label; by default each stream has the one that suits its target.
     jobs : int
         Streams to go through at once, each in a process of its own, at least 1. The figures are the same for any
         number, but times are those of processes that share the machine.
@@ -77,7 +77,7 @@ def compare(
     if jobs < 1:
         raise OptionError(f"jobs must be at least 1, got {jobs}")
     several = _several(streams)
-    contestants = named_learners(learners)
+    contestants = {} if learners is None else named_learners(learners)
     kept = {i: _file(keep, stream, contestants, options) for i, (_, stream) in enumerate(several)} if keep else {}
     results: dict[int, Result] = {i: Result.from_json(file) for i, file in kept.items() if file.exists()}
     if progress and results:
@@ -124,9 +124,8 @@ def _finished(
 
 
 def _on_one(stream: Any, learners: Mapping[str, Learner], options: Mapping[str, Any], progress: bool) -> Result:
-    return evaluate(
-        stream, {label: learner.clone() for label, learner in learners.items()}, progress=progress, **options
-    )
+    clones = {label: learner.clone() for label, learner in learners.items()}
+    return evaluate(stream, clones or None, progress=progress, **options)
 
 
 def _renamed(results: Sequence[tuple[str | None, Result]]) -> list[Result]:

@@ -32,11 +32,13 @@ from .regression import RegressionMetrics
 from .result import Result
 
 ROWS_TO_START_WITH = 2  # enough to bring every kernel of a learner into memory
+DEFAULT_LEARNERS: dict[Kind, str] = {"nominal": "stacking_classifier", "numeric": "adaptive_random_forest_regressor"}
+"""What runs where no learner is named, by the target's kind: for classes, the first of the drift benchmark's ranks."""
 
 
 def evaluate(
     stream: Any,
-    learners: Any,
+    learners: Any = None,
     *,
     metrics: Iterable[str] | None = None,
     window: int = 1000,
@@ -70,7 +72,7 @@ def evaluate(
     learners
         A learner, or several as a list or as a dict by label. A learner is one of ours, a registered name such as
         ``"hoeffding_tree_classifier:grace_period=50"``, a River model, or a scikit-learn estimator with
-        ``partial_fit``.
+        ``partial_fit``. By default the one in `DEFAULT_LEARNERS` that suits the stream's target.
     metrics
         Names of metrics; by default accuracy, kappa, kappa-M, kappa-T and macro F1, or MAE, RMSE and R².
     window : int
@@ -124,6 +126,9 @@ def evaluate(
     >>> [round(100 * entry["accuracy"], 4) for entry in result.summary]
     [85.3306]
     """
+    if learners is None:
+        stream = open_stream(stream, target=target, event_time=event_time, schema=schema, kinds=kinds, format=format)
+        learners = DEFAULT_LEARNERS[stream.schema.target_kind]
     named = named_learners(learners)
     tasks = {learner.task for learner in named.values()}
     if len(tasks) > 1 or not tasks <= set(SUPERVISED):
@@ -258,17 +263,23 @@ def _bring_in_kernels(contestants: list[Contestant], batch: Batch, progress: Pro
     """Compile or load each learner's kernels on clones and a few rows, so that the times show the work alone."""
     few = batch.slice(0, ROWS_TO_START_WITH)
     for contestant in contestants:
-        learner = contestant.learner
-        core: Any = learner.steps[-1] if hasattr(learner, "steps") else learner
-        if isinstance(core, ArrayLearner):
-            advance = getattr(type(core), "_advance", None)  # forests have no single kernel
-            if advance is not None and not is_compiled(advance):
+        cores = _cores(contestant.learner)
+        if cores:
+            kernels = [getattr(type(core), "_advance", None) for core in cores]  # forests have no single kernel
+            if not all(kernel is None or is_compiled(kernel) for kernel in kernels):
                 progress.say(f"compiling {contestant.label} (once; kept on disk)")
-            twin = learner.clone()
+            twin = contestant.learner.clone()
             outputs = twin.process(few, test_then_train(len(few)), proba=contestant.proba)
             scratch = type(contestant.metrics)(metrics=contestant.metrics.metrics)
             extra = (outputs.proba,) if isinstance(scratch, ClassificationMetrics) else ()
             scratch.update(twin.targets(few), outputs.prediction, few.weight, *extra)
+
+
+def _cores(learner: Learner) -> list[ArrayLearner]:
+    """The learners with kernels that a learner is made of, or is."""
+    if isinstance(learner, ArrayLearner):
+        return [learner]
+    return [core for part in learner.parts for core in _cores(part)]
 
 
 def named_learners(learners: Any) -> dict[str, Learner]:

@@ -67,7 +67,8 @@ def evaluate(
         typer.Option(
             "--learner",
             "-l",
-            help="NAME[:param=value,…]; transformers in front: 'standard_scaler | logistic_regression'. Repeatable.",
+            help="NAME[:param=value,…]; transformers in front: 'standard_scaler | logistic_regression'. Repeatable.  "
+            "[default: stacking_classifier; for numbers, adaptive_random_forest_regressor]",
             autocompletion=complete_learner,
         ),
     ] = None,
@@ -233,10 +234,8 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
     streams = [options.stream] if isinstance(options.stream, str) else options.stream
     if not streams:
         raise OptionError("say which stream: --stream NAME_OR_PATH (see 'streamlearn list streams')")
-    if not options.learners:
-        raise OptionError("say which learners: --learner NAME (see 'streamlearn list learners')")
-    if options.save is not None and (len(options.learners) > 1 or len(options.seeds) > 1 or len(streams) > 1):
-        raise OptionError("--save takes one stream, one learner and one seed")
+    if options.save is not None and (len(options.learners) != 1 or len(options.seeds) > 1 or len(streams) > 1):
+        raise OptionError("--save takes one stream, one --learner and one seed")
     if len(streams) == 1 and (options.jobs > 1 or options.keep is not None):
         raise OptionError("--jobs and --keep are for several streams")
     _check_files(options)
@@ -271,9 +270,9 @@ def run(options: EvaluationFile, *, quiet: bool) -> None:
         "progress": not quiet,
     }
     result: Result | Comparison = (
-        evaluate_learners(streams[0], learners, **settings)
+        evaluate_learners(streams[0], learners or None, **settings)
         if len(streams) == 1
-        else compare(streams, learners, jobs=options.jobs, keep=options.keep, **settings)
+        else compare(streams, learners or None, jobs=options.jobs, keep=options.keep, **settings)
     )
     if sys.stdout.isatty():
         from rich.console import Console
