@@ -376,7 +376,7 @@ class EIReservoir(RecurrentReservoir):
             mean_abs_error=float(np.abs(rates - a.target).mean()),
             n_saturated=int((rates > SATURATED).sum()),
             n_silent=int((rates < SILENT).sum()),
-            spectral_radius=self._radius(self.gain * rates * (1.0 - rates)),
+            spectral_radius=self._radius(self.gain * rates * (1.0 - rates), self.leak),
             steps=int(a.counts[kernels.STEPS]),
             inputs_filled=int(a.counts[kernels.FILLED]),
         )

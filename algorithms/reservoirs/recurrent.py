@@ -12,12 +12,13 @@ from streamlearn.errors import StateError
 
 from . import recurrent_kernels as kernels
 from .recurrent_kernels import RecurrentArrays, growth, make_recurrent
-from .reservoir import Reservoir
+from .reservoir import Reservoir, taken
 from .wiring import Wiring, draw_receivers, rng_of
 
 NETWORK, INPUTS, FIRST_COLUMN = 0, 1, 2
 """Parts of what a seed decides: the network; which units get inputs; the weights of the first input."""
 SLACK = 1e-6  # rounding, also in float32
+HEAVIEST = 1e6  # weights, thresholds and gains stay within: no sum can leave the range of float32
 
 
 class RecurrentReservoir(Reservoir):
@@ -90,6 +91,13 @@ class RecurrentReservoir(Reservoir):
         arrays.held[:] = 0.0
         arrays.counts[:] = 0
 
+    def weights(self) -> np.ndarray:
+        """The weights between units as a dense matrix, float [N, N], rows are receivers."""
+        a = self._arrays
+        dense = np.zeros((self.n_units, self.n_units), a.weight.dtype)
+        dense[np.repeat(np.arange(self.n_units), np.diff(a.start)), a.sender] = a.weight
+        return dense
+
     @property
     def nbytes(self) -> int:
         """Size of the reservoir's arrays in bytes."""
@@ -99,13 +107,16 @@ class RecurrentReservoir(Reservoir):
         return {name: array.copy() for name, array in self._arrays._asdict().items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        name = type(self).__name__
-        if not isinstance(state, Mapping) or set(state) != set(RecurrentArrays._fields):
-            raise StateError(f"{name}: expected the arrays {', '.join(RecurrentArrays._fields)}")
+        arrays = RecurrentArrays(**taken(type(self).__name__, state, self._layout(state)))
+        self._check(arrays)
+        self._set(arrays)
+
+    def _layout(self, state: Any) -> Layout:
+        """Dtypes and shapes of the arrays, for as many synapses and inputs as a state has."""
         N, kind = self.n_units, np.dtype(self.dtype)
         M = len(self._arrays.receiver)
-        Z, D = np.size(state["sender"]), np.size(state["held"])
-        layout: Layout = {
+        Z, D = (np.size(state.get(name, 0)) if isinstance(state, Mapping) else 0 for name in ("sender", "held"))
+        return {
             "options": (np.float64, (kernels.N_OPTIONS,)),
             "start": (np.int64, (N + 1,)),
             "inhibitory": (np.int64, (N,)),
@@ -121,30 +132,23 @@ class RecurrentReservoir(Reservoir):
             "mean_rate": (np.float64, (N,)),
             "counts": (np.int64, (kernels.N_COUNTS,)),
         }
-        for field, (dtype, shape) in layout.items():
-            array = state[field]
-            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-                raise StateError(f"{name}: array {field!r} must be {np.dtype(dtype)} {shape}")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise StateError(f"{name}: array {field!r} holds NaN or infinity")
-        arrays = RecurrentArrays(**{field: np.array(state[field], order="C") for field in layout})
-        self._check(arrays)
-        self._set(arrays)
 
     def _check(self, a: RecurrentArrays) -> None:
         """Refuse arrays that could lead a kernel astray, or that are not such a network."""
         name, N = type(self).__name__, self.n_units
-        grows = a.start[0] == 0 and a.start[-1] == len(a.sender) and (np.diff(a.start) >= 0).all()
+        grows = a.start[0] == 0 and a.start[-1] == len(a.sender) and (a.start[:-1] <= a.start[1:]).all()
         if not grows or not ((a.start[:-1] <= a.inhibitory) & (a.inhibitory <= a.start[1:])).all():
             raise StateError(f"{name}: arrays 'start' and 'inhibitory' don't divide the synapses by their receivers")
         if (a.sender >= N).any() or (a.receiver >= N).any():
             raise StateError(f"{name}: arrays 'sender' and 'receiver' must name units 0 … {N - 1}")
         mine = self._arrays.options
         fixed = [place for place in range(kernels.N_OPTIONS) if place != kernels.GAIN]
-        if not np.array_equal(a.options[fixed], mine[fixed]) or not a.options[kernels.GAIN] > 0.0:
+        if not np.array_equal(a.options[fixed], mine[fixed]) or not 0.0 < a.options[kernels.GAIN] <= HEAVIEST:
             raise StateError(f"{name}: array 'options' does not belong to the parameters")
-        if (np.abs(a.held) > kernels.LIMIT).any() or (np.abs(a.input_weight) > self.input_scale).any():
-            raise StateError(f"{name}: arrays 'held' and 'input_weight' are out of range")
+        furthest = {"held": kernels.LIMIT, "input_weight": self.input_scale * (1.0 + SLACK)}
+        for field, bound in ({"weight": HEAVIEST, "threshold": HEAVIEST} | furthest).items():
+            if (np.abs(getattr(a, field)) > bound).any():
+                raise StateError(f"{name}: array {field!r} must be within ±{bound:g}")
         low = -1.0 if mine[kernels.KIND] == kernels.TANH else 0.0
         for field in ("initial", "rate", "mean_rate"):
             if not ((low - SLACK <= getattr(a, field)) & (getattr(a, field) <= 1.0 + SLACK)).all():
@@ -154,7 +158,7 @@ class RecurrentReservoir(Reservoir):
 
     # -- figures --------------------------------------------------------------------------------------------------
 
-    def _radius(self, slope: np.ndarray) -> float:
+    def _radius(self, slope: np.ndarray, leak: float) -> float:
         """Spectral radius of the network linearised where its units have these slopes."""
         x = np.random.default_rng(0).standard_normal(self.n_units)
-        return growth(self._struct, slope, self.leak, x, 200, 1000)
+        return growth(self._struct, slope, leak, x, 200, 1000)

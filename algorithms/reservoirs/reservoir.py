@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from streamlearn.errors import InputError
+from streamlearn.array_learner import Layout
+from streamlearn.errors import InputError, StateError
 from streamlearn.parameters import call_of, parameters_of
 
 MOST_INPUTS = 1 << 16
@@ -150,3 +151,22 @@ class Reservoir(ABC):
     def __setstate__(self, pickled: dict[str, Any]) -> None:
         type(self).__init__(self, **pickled["params"])
         self.restore(pickled["state"])
+
+
+def taken(name: str, state: Any, layout: Layout) -> dict[str, np.ndarray]:
+    """The arrays of a saved state, copied, with the dtypes and shapes that the layout says, and finite.
+
+    Raises
+    ------
+    StateError
+        If they are others; the message names the first.
+    """
+    if not isinstance(state, Mapping) or set(state) != set(layout):
+        raise StateError(f"{name}: expected the arrays {', '.join(layout)}")
+    for field, (dtype, shape) in layout.items():
+        array = state[field]
+        if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+            raise StateError(f"{name}: array {field!r} must be {np.dtype(dtype)} {shape}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise StateError(f"{name}: array {field!r} holds NaN or infinity")
+    return {field: np.array(state[field], order="C") for field in layout}
