@@ -15,7 +15,7 @@ from streamlearn.parameters import check_range
 from . import nvar_kernels as kernels
 from .nvar_kernels import DelayLineArrays, make_delay_line
 from .recurrent_kernels import LIMIT
-from .reservoir import Reservoir, taken
+from .reservoir import Layout, Reservoir, taken
 
 MOST_FEATURES = 1_000_000
 
@@ -62,7 +62,7 @@ class NVAR(Reservoir):
         check_range("stride", stride, 1, 10_000, kind=int)
         self._set(DelayLineArrays(*(np.zeros(shape, dtype) for dtype, shape in self._layout(0).values())))
 
-    def _layout(self, n_inputs: int) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    def _layout(self, n_inputs: int) -> Layout:
         products = comb(self.delay * n_inputs + self.order - 1, self.order) if self.order > 1 and n_inputs else 0
         return {
             "stride": (np.int64, (1,)),

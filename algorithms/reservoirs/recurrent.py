@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from streamlearn.array_learner import Layout
 from streamlearn.errors import StateError
 
 from . import recurrent_kernels as kernels
 from .recurrent_kernels import RecurrentArrays, growth, make_recurrent
-from .reservoir import Reservoir, taken
+from .reservoir import Layout, Reservoir, taken
 from .wiring import Wiring, draw_receivers, rng_of
 
 NETWORK, INPUTS, FIRST_COLUMN = 0, 1, 2
@@ -58,6 +57,16 @@ class RecurrentReservoir(Reservoir):
 
     def _set(self, arrays: RecurrentArrays) -> None:
         self._arrays, self._struct = arrays, make_recurrent(arrays)
+
+    @property
+    def network(self) -> RecurrentArrays:
+        """The arrays themselves, not copies: for kernels that run reservoirs from outside."""
+        return self._arrays
+
+    @property
+    def struct(self) -> Any:
+        """The same arrays as kernels take them."""
+        return self._struct
 
     # -- contract -------------------------------------------------------------------------------------------------
 

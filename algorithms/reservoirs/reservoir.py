@@ -8,11 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from streamlearn.array_learner import Layout
 from streamlearn.errors import InputError, StateError
 from streamlearn.parameters import call_of, parameters_of
 
 MOST_INPUTS = 1 << 16
+
+Layout = dict[str, tuple[Any, tuple[int, ...]]]
+"""For each array of a state: its dtype and its shape."""
 
 
 class Reservoir(ABC):
