@@ -3,8 +3,8 @@
 A step is in two halves, so that a prediction can look at the next state without changing anything: `fire` finds the
 next rates, `commit` makes them the present ones. Learners call both from their own kernels, with a state for each key.
 
-Every sum runs in the order of its entries: the same network and inputs give the same bits on every machine, alone, in a
-batch, and inside any other kernel.
+Every sum runs in the order of its entries, and nothing is reassociated: the same network and inputs give the same bits
+alone, in a batch, and inside any other kernel.
 """
 
 from __future__ import annotations
