@@ -181,10 +181,10 @@ def test_the_automatic_gain(k: int, gain: float) -> None:
 
 @pytest.mark.parametrize("target_rate", [0.25, 0.4, 0.5])
 def test_the_automatic_gain_leads_to_its_radius(target_rate: float) -> None:
-    reservoir = sl.EIReservoir(n_units=400, targets="const", target_rate=target_rate, connectivity="fixed")
+    reservoir = sl.EIReservoir(n_units=300, targets="const", target_rate=target_rate, connectivity="fixed")
     reservoir.design()
     W, slope = reservoir.weights(), reservoir.gain * target_rate * (1.0 - target_rate)
-    random_part = slope * (W - np.outer(W.mean(axis=1), np.ones(400)))
+    random_part = slope * (W - np.outer(W.mean(axis=1), np.ones(300)))
     assert np.abs(np.linalg.eigvals(random_part)).max() == pytest.approx(0.95, abs=0.07)
 
 
@@ -304,6 +304,8 @@ def test_unreachable_targets_are_refused(targets: str) -> None:
         free.adapt(inputs(100))
     with pytest.raises(sl.OptionError, match="saturate"):
         sl.EIReservoir(targets="const", target_rate=0.6, theta=1.0)
+    with pytest.warns(UserWarning, match="another stable state"):
+        sl.EIReservoir(targets=targets, target_rate=0.08, concentration=100.0, theta="match")
 
 
 # -- balance -----------------------------------------------------------------------------------------------------------
@@ -356,6 +358,21 @@ def test_online_adaptation_follows_a_shift_of_the_inputs() -> None:
         errors.append(reservoir.diagnostics().mean_abs_error)
     frozen, online = errors
     assert online < 0.5 * frozen
+
+
+def test_inputs_with_gaps_are_adapted_to() -> None:
+    U = 0.5 + inputs(2000)
+    U[::7] = np.nan
+    U[5] = 1e300
+    reservoir = sl.EIReservoir(n_units=200)
+    assert reservoir.adapt(np.delete(U, 5, axis=0)).converged
+    assert np.isfinite(reservoir.state()["weight"]).all()
+    reservoir.adapt(U, 200)
+    assert np.isfinite(reservoir.state()["weight"]).all()
+    with pytest.raises(sl.InputError, match="no inputs"):
+        reservoir.adapt([])
+    with pytest.raises(sl.InputError, match="finite"):
+        reservoir.design(np.nan)
 
 
 def test_units_that_can_not_be_balanced_are_counted() -> None:

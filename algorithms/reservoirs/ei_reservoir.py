@@ -143,6 +143,11 @@ class EIReservoir(RecurrentReservoir):
     OptionError
         If a parameter is out of range, or the network can't hold the target rates.
 
+    Warns
+    -----
+    UserWarning
+        If the mean target rate is below 0.12 or above 0.88: the network may fall into another stable state.
+
     Notes
     -----
     After "Boosting reservoir computing with brain-inspired adaptive control of E-I balance" (Nature Communications,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from streamlearn.errors import OptionError
 
 LOWEST, HIGHEST = 0.02, 0.98
 """Target rates are cut off here: outside, a sigmoid unit hardly responds to its inputs."""
+STEADY = 0.12  # mean target rates nearer to 0 or 1 make networks that fall into a second stable state
 EDGE = 0.95  # radius of the random part of the linearised network that the automatic gain aims at
 
 
@@ -78,7 +80,7 @@ def outlier(target: np.ndarray, threshold: np.ndarray, gain: float) -> float:
 
 
 def check_reachable(target: np.ndarray, threshold: np.ndarray, gain: float) -> None:
-    """Refuse targets that the network can't hold.
+    """Refuse targets that the network can't hold, and warn of those that it may lose.
 
     Raises
     ------
@@ -87,6 +89,12 @@ def check_reachable(target: np.ndarray, threshold: np.ndarray, gain: float) -> N
     """
     value = outlier(target, threshold, gain)
     if -1.0 <= value <= 1.0:
+        if not STEADY <= target.mean() <= 1.0 - STEADY:
+            warnings.warn(
+                f"with a mean target rate of {target.mean():.3g} units are so steep that the network may leave its "
+                f"targets for another stable state: keep the mean within {STEADY} … {1.0 - STEADY}",
+                stacklevel=4,
+            )
         return
     becomes = "all units oscillate together" if value < -1.0 else "all units saturate together"
     raise OptionError(
