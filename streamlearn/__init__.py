@@ -48,7 +48,7 @@ _HOMES = {
     "tune": "tuning",
 }
 
-_GROUPS = ("learners", "detectors")
+_GROUPS = ("learners", "detectors", "reservoirs")
 """Groups of the registry whose classes are public names."""
 
 
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _registered(name: str) -> Any:
-    """A class of a learner or a detector, found by its name among what packages register."""
+    """A class of a learner, a detector or a reservoir, found by its name among what packages register."""
     from . import registry
 
     for group in _GROUPS:

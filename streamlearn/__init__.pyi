@@ -40,6 +40,9 @@ from .algorithms.neural import MLPClassifier as MLPClassifier
 from .algorithms.neural import MLPRegressor as MLPRegressor
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
+from .algorithms.reservoirs import NVAR as NVAR
+from .algorithms.reservoirs import EchoStateReservoir as EchoStateReservoir
+from .algorithms.reservoirs import EIReservoir as EIReservoir
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
 from .algorithms.trees import HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier
 from .algorithms.trees import HoeffdingAdaptiveTreeRegressor as HoeffdingAdaptiveTreeRegressor
