@@ -41,8 +41,27 @@ def classes(group: str) -> list[str]:
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
-    """Up to three of the ``known`` names that ``name`` may be a misspelling of, the nearest first."""
-    return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    """Up to three of the ``known`` names that ``name`` abbreviates or may be a misspelling of, the nearest first."""
+    known = list(known)
+    short = [candidate for candidate in known if abbreviates(name, candidate)]
+    return short[:3] or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+
+
+def abbreviates(name: str, full: str) -> bool:
+    """Whether ``name`` begins with the initials of ``full``'s first words, and goes on as that does, if at all.
+
+    Examples
+    --------
+    >>> abbreviates("arf", "adaptive_random_forest_classifier")
+    True
+    >>> abbreviates("ARFClassifier", "AdaptiveRandomForestClassifier")
+    True
+    """
+    initials, _, rest = snake_case(name).partition("_")
+    words = snake_case(full).split("_")
+    if len(initials) < 2 or [*initials] != [word[:1] for word in words[: len(initials)]]:
+        return False
+    return "_".join(words[len(initials) :]).startswith(rest)
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
@@ -54,17 +73,17 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError
 
 
 def full_name(group: str, name: str) -> str:
-    """The registered name that ``name`` stands for: itself, a prefix that fits one name, or a class name.
+    """The registered name that ``name`` stands for: itself, a class name, or a prefix or initials that fit one name.
 
     Raises
     ------
     UnknownNameError
-        If no name fits, or a prefix fits several; the message lists the near ones.
+        If no name fits, or several do; the message lists the near ones.
 
     Examples
     --------
-    >>> full_name("learners", "hoeffding_tree_c")
-    'hoeffding_tree_classifier'
+    >>> full_name("learners", "hoeffding_tree_c"), full_name("learners", "arf_c")
+    ('hoeffding_tree_classifier', 'adaptive_random_forest_classifier')
     """
     known = _entries(group)
     if name in known:
@@ -73,6 +92,7 @@ def full_name(group: str, name: str) -> str:
         if entry.attr == name:
             return entry.name
     fitting = [candidate for candidate in known if name and candidate.startswith(name)]
+    fitting = fitting or [candidate for candidate in known if abbreviates(name, candidate)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
