@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AnomalyDetector": "unsupervised",
     "Batch": "batch",
+    "CachePolicy": "caching",
     "Chain": "chain",
     "Classifier": "array_learner",
     "Clusterer": "unsupervised",
@@ -44,11 +45,12 @@ _HOMES = {
     "load": "models",
     "make_detector": "models",
     "make_learner": "models",
+    "make_policy": "models",
     "open_stream": "source",
     "tune": "tuning",
 }
 
-_GROUPS = ("learners", "detectors")
+_GROUPS = ("learners", "detectors", "policies")
 """Groups of the registry whose classes are public names."""
 
 
@@ -66,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _registered(name: str) -> Any:
-    """A class of a learner or a detector, found by its name among what packages register."""
+    """A class of a learner, a detector or a policy, found by its name among what packages register."""
     from . import registry
 
     for group in _GROUPS:

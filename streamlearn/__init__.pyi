@@ -38,6 +38,11 @@ from .algorithms.neighbors import KNNClassifier as KNNClassifier
 from .algorithms.neighbors import KNNRegressor as KNNRegressor
 from .algorithms.neural import MLPClassifier as MLPClassifier
 from .algorithms.neural import MLPRegressor as MLPRegressor
+from .algorithms.paging import FIFO as FIFO
+from .algorithms.paging import LRU as LRU
+from .algorithms.paging import BitLRU as BitLRU
+from .algorithms.paging import Flush as Flush
+from .algorithms.paging import Mark0 as Mark0
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler
 from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
@@ -48,6 +53,7 @@ from .algorithms.trees import HoeffdingTreeRegressor as HoeffdingTreeRegressor
 from .array_learner import Classifier as Classifier
 from .array_learner import Regressor as Regressor
 from .batch import Batch as Batch
+from .caching import CachePolicy as CachePolicy
 from .chain import Chain as Chain
 from .detection import evaluate_detectors as evaluate_detectors
 from .detector import Detector as Detector
@@ -66,6 +72,7 @@ from .learner import Learner as Learner
 from .models import load as load
 from .models import make_detector as make_detector
 from .models import make_learner as make_learner
+from .models import make_policy as make_policy
 from .schema import Field as Field
 from .schema import Schema as Schema
 from .source import Drift as Drift

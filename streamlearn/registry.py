@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import OptionError, StreamlearnError, UnknownNameError
 
-GROUPS = ("learners", "estimators", "sources", "live_sources", "sinks", "formats", "detectors", "streams")
+GROUPS = ("learners", "estimators", "sources", "live_sources", "sinks", "formats", "detectors", "streams", "policies")
 
 
 @cache
