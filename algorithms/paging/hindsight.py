@@ -20,8 +20,8 @@ class Hindsight(NamedTuple):
     bits : uint8 [n]
         1 where the page was not worth keeping until its next request, or did not come again within the window.
     known : int64 [n]
-        The number of the request at which this is certain: that of the page's next request, or that at which the window
-        closes; it may lie after the end.
+        The number of the request at which this is certain: that of the page's next request, that at which no room can be
+        found for the page any more, or that at which the window closes, which may lie after the end.
     """
 
     bits: np.ndarray
@@ -55,7 +55,7 @@ def hindsight_bits(pages: Any, k: int, window: int | None = None) -> Hindsight:
     >>> bits.tolist()
     [0, 1, 1, 1, 1]
     >>> known.tolist()
-    [3, 4, 5, 5, 5]
+    [3, 3, 3, 5, 5]
     """
     check_range("k", k, 1, LARGEST_CAPACITY, kind=int)
     rows = np.unique(checked_pages(pages), return_inverse=True)[1].astype(np.int64)

@@ -4,7 +4,8 @@ Hawkeye's OPTgen (Jain and Lin, 2016), for caches that load every requested page
 next if at every request in between there was room. The *occupancy* of a request counts the page that it requests and
 the pages that were kept across it. An interval that ends now takes room at all requests after its beginning, that is at
 the end of the timeline: so of two requests, the later with as high an occupancy, the earlier will never be full without
-the later being full too, and only the latest request that is full decides. What is kept is therefore not the
+the later being full too, and only the latest request that is full decides: whatever was requested before it and did
+not come again since can't have been kept, and that is known at once. What is kept is therefore not the
 occupancies but their *peaks*, requests whose occupancy is higher than that of all later ones; a request that is none
 points to the peak that stands for it, as in a disjoint-set forest. A judgement takes constant time, amortised, where a
 segment tree takes a step for each level.
@@ -76,14 +77,11 @@ def leave_window(numbers: np.ndarray, ring: np.ndarray) -> None:
 
 
 @inlined
-def was_kept(numbers: np.ndarray, ring: np.ndarray, gap: int, capacity: int) -> bool:
-    """Whether the optimal policy kept the page requested now since its request ``gap`` requests ago, which is less than
-    the window; if so, it took room at the requests in between."""
-    time = numbers[TIME]
-    if time - gap < numbers[FULL]:
-        return False
+def keep(numbers: np.ndarray, ring: np.ndarray, gap: int, capacity: int) -> None:
+    """The optimal policy kept the page requested now since its request ``gap`` requests ago, which is not before `FULL`
+    and in the window: it takes room at the requests in between."""
     if gap == 1:
-        return True
+        return
     slot = numbers[SLOT] - gap + 1
     if slot < 0:
         slot += len(ring)
@@ -94,13 +92,12 @@ def was_kept(numbers: np.ndarray, ring: np.ndarray, gap: int, capacity: int) -> 
         ring[before, DROP] -= 1
         if ring[before, DROP] == 0:
             merge_into(numbers, ring, before, peak)
-        return True
+        return
     numbers[HEIGHT] += 1
     if numbers[HEIGHT] >= capacity:
         behind = numbers[SLOT] - peak
-        numbers[FULL] = time - (behind if behind > 0 else behind + len(ring))
+        numbers[FULL] = numbers[TIME] - (behind if behind > 0 else behind + len(ring))
         remove_first_peak(numbers, ring)
-    return True
 
 
 @inlined
@@ -130,13 +127,18 @@ def judge(pages: np.ndarray, bound: int, capacity: int, window: int, bits: np.nd
     numbers, ring = np.empty(6, np.int64), np.zeros((window, N_RING_COLUMNS), np.int32)
     start_judging(numbers)
     latest = np.full(bound, -1, np.int64)
-    n = len(pages)
-    for i in range(n):
+    settled = 0
+    for i in range(len(pages)):
         leave_window(numbers, ring)
+        settled = max(settled, i - window + 1)
         before = latest[pages[i]]
-        if before >= 0 and i - before < window:
-            bits[before] = not was_kept(numbers, ring, i - before, capacity)
+        if before >= settled:
+            bits[before] = 0
             known[before] = i
+            keep(numbers, ring, i - before, capacity)
+            while settled < numbers[FULL]:
+                known[settled] = min(known[settled], i)
+                settled += 1
         enter_window(numbers, ring, capacity)
         latest[pages[i]] = i
 

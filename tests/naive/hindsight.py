@@ -16,9 +16,12 @@ def hindsight_bits(pages: list[int], k: int, window: int | None = None) -> tuple
             between = range(before + 1, i)
             if all(occupancy[j] < k for j in between):
                 bits[before] = 0
+                known[before] = i
                 for j in between:
                     occupancy[j] += 1
-            known[before] = i
+            for j in range(i):  # pages requested before a full request, and not again since, can't be kept
+                if any(occupancy[u] >= k for u in range(max(j + 1, i - width + 1), i)):
+                    known[j] = min(known[j], i)
         occupancy.append(1)
         latest[page] = i
     return bits, known
