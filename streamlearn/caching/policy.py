@@ -416,7 +416,9 @@ class RingPolicy(CachePolicy):
     _ghosts: ClassVar[tuple[int, ...]] = ()
     """Lists of pages that are remembered, not cached."""
     _flags: ClassVar[tuple[int, ...]] = ()
-    """For each further column of ``nodes``, the number of values it can have."""
+    """For further columns of ``nodes``, in order, the number of values each can have."""
+    _place: ClassVar[int] = -1
+    """The column of ``nodes`` that says which list a node is in, if there is one."""
     _numbers: ClassVar[int] = 0
 
     def _layout(self) -> Layout:
@@ -430,9 +432,9 @@ class RingPolicy(CachePolicy):
 
     def _check(self, arrays: CacheArrays) -> None:
         sizes = np.zeros(len(arrays.nodes) - len(arrays.pages), np.int64)
-        if not rings_are_sound(arrays, sizes):
+        if not rings_are_sound(arrays, self._place, sizes):
             raise StateError("array 'nodes': the lists are broken")
-        _check_flags(arrays.nodes[:, 2:], self._flags)
+        _check_flags(arrays.nodes[:, 2 : 2 + len(self._flags)], self._flags)
         if sum(int(size) for ring, size in enumerate(sizes) if ring and ring not in self._ghosts) > self.capacity:
             raise StateError(f"array 'nodes': more than {self.capacity} pages are cached")
         self._check_numbers(arrays, sizes)
@@ -453,10 +455,10 @@ class BagPolicy(CachePolicy):
         return Layout(self.capacity, 0, 2 + self._bags, self._bags + self._numbers)
 
     def _start(self, arrays: CacheArrays) -> None:
-        start_bags(arrays)
+        start_bags(arrays, len(arrays.pages))
 
     def _check(self, arrays: CacheArrays) -> None:
-        if not bags_are_sound(arrays, self._bags, self.capacity):
+        if not bags_are_sound(arrays, self._bags, len(arrays.pages)):
             raise StateError("array 'nodes': the bags are broken")
         self._check_numbers(arrays.numbers[self._bags :])
 
