@@ -2,10 +2,12 @@
 
 from .arc import ARC
 from .clock import Clock, Sieve
+from .combiners import DeterministicCombiner, WeightedCombiner
 from .flush import BitLRU, Flush
 from .guard import Guard
 from .lfu import LFU
 from .marking import BitRand, Mark0, MarkAndPredict, Marker
+from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
@@ -19,14 +21,20 @@ __all__ = [
     "S3FIFO",
     "BitLRU",
     "BitRand",
+    "BlindOracle",
     "Clock",
+    "DeterministicCombiner",
     "Flush",
     "Guard",
+    "LMarker",
+    "LNonMarker",
     "Mark0",
     "MarkAndPredict",
     "Marker",
+    "PredictiveMarker",
     "Sieve",
     "WTinyLFU",
+    "WeightedCombiner",
     "eta",
     "next_arrivals",
     "opt",

@@ -27,8 +27,8 @@ class ARC(RingPolicy):
     Examples
     --------
     >>> from streamlearn.algorithms.paging import ARC
-    >>> ARC(capacity=2).access_many([1, 1, 2, 3, 2, 1]).hits.tolist()
-    [False, True, False, False, False, True]
+    >>> ARC(capacity=2).access_many([1, 1, 2, 3, 1]).hits.tolist()
+    [False, True, False, False, True]
     """
 
     _rings = 5

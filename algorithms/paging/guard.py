@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from streamlearn.caching import CachePolicy
 from streamlearn.caching.bags import EMPTY, bags_are_sound, start_bags
 from streamlearn.caching.policy import Layout
@@ -61,6 +63,9 @@ class Guard(CachePolicy):
 
     def _start(self, arrays: Any) -> None:
         start_bags(arrays, self.capacity)
+
+    def _remembered(self, arrays: Any) -> Any:
+        return np.arange(len(arrays.pages)) >= self.capacity
 
     def _check(self, arrays: Any) -> None:
         if not bags_are_sound(arrays, N_BAGS, self.capacity):
