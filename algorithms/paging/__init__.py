@@ -1,22 +1,46 @@
 """Paging: which page leaves a full cache, with and without predictions."""
 
+from .arc import ARC
 from .bit_predictor import OnlineBitPredictor
+from .clock import Clock, Sieve
+from .combiners import DeterministicCombiner, WeightedCombiner
 from .flush import BitLRU, Flush
+from .guard import Guard
 from .hindsight import Hindsight, hindsight_bits
 from .learned_bit import LearnedBit
-from .marking import Mark0
+from .lfu import LFU
+from .marking import BitRand, Mark0, MarkAndPredict, Marker
+from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
+from .s3_fifo import S3FIFO
+from .tiny_lfu import WTinyLFU
 
 __all__ = [
+    "ARC",
     "FIFO",
+    "LFU",
     "LRU",
+    "S3FIFO",
     "BitLRU",
+    "BitRand",
+    "BlindOracle",
+    "Clock",
+    "DeterministicCombiner",
     "Flush",
+    "Guard",
     "Hindsight",
+    "LMarker",
+    "LNonMarker",
     "LearnedBit",
     "Mark0",
+    "MarkAndPredict",
+    "Marker",
     "OnlineBitPredictor",
+    "PredictiveMarker",
+    "Sieve",
+    "WTinyLFU",
+    "WeightedCombiner",
     "eta",
     "hindsight_bits",
     "next_arrivals",

@@ -1,4 +1,4 @@
-"""Kernels of the policies whose order is that of the last requests, or of the first: LRU, FIFO, FLUSH and BITLRU."""
+"""Kernels of the policies whose order is that of the last requests, or of loading: LRU, FIFO, FLUSH and BITLRU."""
 
 from __future__ import annotations
 

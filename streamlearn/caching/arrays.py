@@ -32,8 +32,8 @@ class CacheArrays(NamedTuple):
         The page of each node, -1 where it is free.
     nodes : int32 [R, W]
         What is known of each node, a column for each thing; rows from ``M`` on are the heads of lists.
-    keys : float64 [M] or [0]
-        A number for each node, such as its predicted next arrival.
+    keys : float64 [K]
+        Numbers that are not whole, such as the predicted next arrival for each node.
     numbers : int64 [N]
         Sizes of lists and other counts.
     random : uint64 [4] or [0]

@@ -68,23 +68,23 @@ def end_of(a: CacheArrays, bag: int) -> int:
 
 
 @kernel
-def start_bags(a: CacheArrays) -> None:
-    """Make all bags empty, but for the free nodes, the first of which is the next to be used."""
-    for node in range(len(a.pages) - 1, -1, -1):
+def start_bags(a: CacheArrays, nodes: int) -> None:
+    """Make all bags empty, but for that of the free nodes, which gets the first ``nodes``; 0 is the next to be used."""
+    for node in range(nodes - 1, -1, -1):
         add(a, node, EMPTY)
 
 
 @kernel
-def bags_are_sound(a: CacheArrays, n_bags: int, capacity: int) -> bool:
-    """Whether each of the first ``capacity`` nodes is in one bag, and the free ones are those without a page."""
+def bags_are_sound(a: CacheArrays, n_bags: int, nodes: int) -> bool:
+    """Whether each of the first ``nodes`` nodes is in one bag, and the free ones are those without a page."""
     total = 0
     for bag in range(n_bags):
-        if not 0 <= a.numbers[bag] <= capacity:
+        if not 0 <= a.numbers[bag] <= nodes:
             return False
         total += a.numbers[bag]
-    if total != capacity:
+    if total != nodes:
         return False
-    for node in range(capacity):
+    for node in range(nodes):
         bag, place = a.nodes[node, BAG], a.nodes[node, PLACE]
         if not (0 <= bag < n_bags and 0 <= place < a.numbers[bag] and a.nodes[place, MEMBERS + bag] == node):
             return False

@@ -65,13 +65,13 @@ class Accesses(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Sizes of a policy's arrays: nodes, lists, columns of ``nodes``, numbers, and whether nodes have keys."""
+    """Sizes of a policy's arrays: nodes, lists, columns of ``nodes``, numbers, keys."""
 
     nodes: int
     lists: int
     columns: int
     numbers: int
-    keys: bool = False
+    keys: int = 0
 
 
 class CachePolicy(ABC):
@@ -97,7 +97,7 @@ class CachePolicy(ABC):
         is bounded by the cache. What the policy does is the same.
     """
 
-    advice: ClassVar[Literal["none", "discard", "phase", "next arrival"]] = "none"
+    advice: Literal["none", "discard", "phase", "next arrival"] = "none"
     """What should come with requests: a bit that is 1 where the optimal policy would evict the page before its next
     request; a bit that is 1 where the page is not requested in the next phase; when it is requested next; or nothing,
     and whatever comes is not looked at."""
@@ -130,6 +130,10 @@ class CachePolicy(ABC):
     def _options(self) -> list[float]:
         """The policy's own parameters as its kernel reads them."""
         return []
+
+    def _remembered(self, arrays: CacheArrays) -> Any:
+        """Which nodes stand for pages that are remembered, not cached: bool [M], or False for none."""
+        return False
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -238,6 +242,15 @@ class CachePolicy(ABC):
             raise InputError(f"predicted: row {int(np.argmax(np.isnan(column)))} must be a number, got nan")
         return column
 
+    @property
+    def cached(self) -> np.ndarray:
+        """The pages in the cache, in rising order: int64 [n], where n <= capacity."""
+        with self._lock:
+            if self._arrays is None:
+                return np.empty(0, np.int64)
+            pages = self._arrays.pages
+            return np.sort(pages[(pages >= 0) & ~np.asarray(self._remembered(self._arrays))])
+
     # -- arrays ---------------------------------------------------------------------------------------------------
 
     def _forget(self) -> None:
@@ -261,7 +274,7 @@ class CachePolicy(ABC):
             table=np.full(hashed_size(layout.nodes) if hashed else table_size, NONE, np.int32),
             pages=np.full(layout.nodes, NONE, np.int64),
             nodes=np.zeros((layout.nodes + layout.lists, layout.columns), np.int32),
-            keys=np.zeros(layout.nodes if layout.keys else 0),
+            keys=np.zeros(layout.keys),
             numbers=np.zeros(layout.numbers, np.int64),
             random=generator(self.seed) if hasattr(self, "seed") else np.empty(0, np.uint64),
         )
@@ -323,7 +336,7 @@ class CachePolicy(ABC):
         expected: dict[str, tuple[Any, tuple[int, ...]]] = {
             "pages": (np.int64, (layout.nodes,)),
             "nodes": (np.int32, (layout.nodes + layout.lists, layout.columns)),
-            "keys": (np.float64, (layout.nodes if layout.keys else 0,)),
+            "keys": (np.float64, (layout.keys,)),
             "numbers": (np.int64, (layout.numbers,)),
             "random": (np.uint64, (4 if hasattr(self, "seed") else 0,)),
         }
@@ -416,7 +429,9 @@ class RingPolicy(CachePolicy):
     _ghosts: ClassVar[tuple[int, ...]] = ()
     """Lists of pages that are remembered, not cached."""
     _flags: ClassVar[tuple[int, ...]] = ()
-    """For each further column of ``nodes``, the number of values it can have."""
+    """For further columns of ``nodes``, in order, the number of values each can have."""
+    _place: ClassVar[int] = -1
+    """The column of ``nodes`` that says which list a node is in, if there is one."""
     _numbers: ClassVar[int] = 0
 
     def _layout(self) -> Layout:
@@ -430,12 +445,15 @@ class RingPolicy(CachePolicy):
 
     def _check(self, arrays: CacheArrays) -> None:
         sizes = np.zeros(len(arrays.nodes) - len(arrays.pages), np.int64)
-        if not rings_are_sound(arrays, sizes):
+        if not rings_are_sound(arrays, self._place, sizes):
             raise StateError("array 'nodes': the lists are broken")
-        _check_flags(arrays.nodes[:, 2:], self._flags)
+        _check_flags(arrays.nodes[:, 2 : 2 + len(self._flags)], self._flags)
         if sum(int(size) for ring, size in enumerate(sizes) if ring and ring not in self._ghosts) > self.capacity:
             raise StateError(f"array 'nodes': more than {self.capacity} pages are cached")
         self._check_numbers(arrays, sizes)
+
+    def _remembered(self, arrays: CacheArrays) -> Any:
+        return np.isin(arrays.nodes[: len(arrays.pages), self._place], self._ghosts) if self._ghosts else False
 
     def _check_numbers(self, arrays: CacheArrays, sizes: np.ndarray) -> None:
         """Refuse numbers that do not belong to lists of these sizes."""
@@ -453,10 +471,10 @@ class BagPolicy(CachePolicy):
         return Layout(self.capacity, 0, 2 + self._bags, self._bags + self._numbers)
 
     def _start(self, arrays: CacheArrays) -> None:
-        start_bags(arrays)
+        start_bags(arrays, len(arrays.pages))
 
     def _check(self, arrays: CacheArrays) -> None:
-        if not bags_are_sound(arrays, self._bags, self.capacity):
+        if not bags_are_sound(arrays, self._bags, len(arrays.pages)):
             raise StateError("array 'nodes': the bags are broken")
         self._check_numbers(arrays.numbers[self._bags :])
 

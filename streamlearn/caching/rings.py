@@ -71,11 +71,13 @@ def start_rings(a: CacheArrays) -> None:
 
 
 @kernel
-def rings_are_sound(a: CacheArrays, sizes: np.ndarray) -> bool:
+def rings_are_sound(a: CacheArrays, place: int, sizes: np.ndarray) -> bool:
     """Whether every node is in exactly one list, and the free ones are those without a page.
 
     Parameters
     ----------
+    place
+        The column in which nodes that are not free say which list they are in, or -1 if there is none.
     sizes : int64 [lists]
         Output: how many nodes each list has.
     """
@@ -91,7 +93,7 @@ def rings_are_sound(a: CacheArrays, sizes: np.ndarray) -> bool:
         node = int(a.nodes[n_nodes + ring, NEXT])
         sizes[ring] = 0
         while node < n_nodes and seen < n_nodes:
-            if (a.pages[node] < 0) != (ring == FREE):
+            if (a.pages[node] < 0) != (ring == FREE) or (place >= 0 and ring != FREE and a.nodes[node, place] != ring):
                 return False
             sizes[ring] += 1
             seen += 1
