@@ -45,11 +45,14 @@ from .algorithms.paging import LRU as LRU
 from .algorithms.paging import S3FIFO as S3FIFO
 from .algorithms.paging import BitLRU as BitLRU
 from .algorithms.paging import BitRand as BitRand
+from .algorithms.paging import BitS3FIFO as BitS3FIFO
+from .algorithms.paging import BitSieve as BitSieve
 from .algorithms.paging import BlindOracle as BlindOracle
 from .algorithms.paging import Clock as Clock
 from .algorithms.paging import DeterministicCombiner as DeterministicCombiner
 from .algorithms.paging import Flush as Flush
 from .algorithms.paging import Guard as Guard
+from .algorithms.paging import LearnedBit as LearnedBit
 from .algorithms.paging import LMarker as LMarker
 from .algorithms.paging import LNonMarker as LNonMarker
 from .algorithms.paging import Mark0 as Mark0

@@ -2,6 +2,7 @@
 
 from .arc import ARC
 from .bit_predictor import OnlineBitPredictor
+from .bit_queues import BitS3FIFO, BitSieve
 from .clock import Clock, Sieve
 from .combiners import DeterministicCombiner, WeightedCombiner
 from .flush import BitLRU, Flush
@@ -24,6 +25,8 @@ __all__ = [
     "S3FIFO",
     "BitLRU",
     "BitRand",
+    "BitS3FIFO",
+    "BitSieve",
     "BlindOracle",
     "Clock",
     "DeterministicCombiner",

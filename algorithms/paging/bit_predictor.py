@@ -31,11 +31,10 @@ BLOCK = 256
 class OnlineBitPredictor:
     """Learns, while requests come, how likely the optimal policy would let each requested page go.
 
-    A request's label is 0 if the optimal policy would have kept its page until the next request, else 1 (see
-    `hindsight_bits`); it is known when the page comes again, when it is certain that there was no room for it, or when a
-    window of requests has passed. What the model sees at a request
-    is only of the past: gaps between the page's requests, how often it came, what its last labels were. So the
-    predictions before any request do not depend on what comes after it.
+    A request's label is 0 if the optimal policy would have kept its page until the next request, else 1; it is known
+    when the page comes again, when it is certain that there was no room for it, or when a window of requests has passed
+    (see `hindsight_bits`). What the model sees at a request is only of the past: gaps between the page's requests, how
+    often it came, what its last labels were. So predictions do not depend on what comes after them.
 
     The built-in model is a logistic regression over these numbers, over combinations of them, and over the page itself,
     trained by AdaGrad with each label as it becomes known. Any classifier can take its place; it then sees the sixteen

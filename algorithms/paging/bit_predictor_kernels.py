@@ -11,7 +11,7 @@ from streamlearn.caching.arrays import CAPACITY
 from streamlearn.caching.table import drop, find, put
 from streamlearn.compiled import address_of, borrowed, by_address, inlined, kernel, struct
 
-from .hindsight_kernels import FULL, N_RING_COLUMNS, TIME, enter_window, keep, leave_window
+from .hindsight_kernels import FULL, TIME, enter_window, keep, leave_window
 
 RATE, PAIR_RATE, BUILT_IN, WEIGHT_BITS = 2, 3, 4, 5
 """Places in ``options`` after the common ones: learning rates of numbers and of combinations, whether the built-in
@@ -93,8 +93,8 @@ class PredictionArrays(NamedTuple):
     seen : float64 [n, F] or [0, 0]
         Output: the features, where another model than the built-in one predicts.
     judged : float64 [m, F] or [0, 0], labels : int64 [m] or [0]
-        Output: features whose labels became known, and these, in the order in which they did; ``m`` is ``n`` and the number of
-        requests that wait.
+        Output: features whose labels became known, and these, in the order in which they did; room for a row for each
+        request and for each that waits for its label.
     """
 
     pages: np.ndarray
@@ -111,9 +111,20 @@ Predictor, PredictorType = struct(PredictorArrays)
 def make_predictor(a: PredictorArrays) -> Any:
     """Pack a predictor's arrays into the struct that kernels find by its address."""
     return Predictor(
-        a.options, a.table, a.pages, a.latest, a.history, a.features, a.pairs, a.free, a.recent, a.ring, a.numbers, a.weights,
+        a.options,
+        a.table,
+        a.pages,
+        a.latest,
+        a.history,
+        a.features,
+        a.pairs,
+        a.free,
+        a.recent,
+        a.ring,
+        a.numbers,
+        a.weights,
         a.squares,
-    )  # fmt: skip
+    )
 
 
 @kernel
@@ -126,8 +137,10 @@ def _example() -> Any:
     number, whole, entries = np.empty(0), np.empty(0, np.int64), np.empty(0, np.int32)
     table, matrix = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
     return make_predictor(
-        PredictorArrays(number, entries, whole, whole, matrix, matrix, table, entries, entries, table, whole, number, number)
-    )  # fmt: skip
+        PredictorArrays(
+            number, entries, whole, whole, matrix, matrix, table, entries, entries, table, whole, number, number
+        )
+    )
 
 
 predictor_at = by_address(_example)
@@ -259,7 +272,7 @@ def observe(a: PredictorArrays, page: int, judged: np.ndarray, labels: np.ndarra
     numbers, recent = a.numbers, a.recent
     time, place, memory = numbers[TIME], numbers[PLACE], len(recent)
     leave_window(numbers, a.ring)
-    m = settle_until(a, time - len(a.ring) + 1, judged, labels, m)  # these did not come again in time
+    m = settle_until(a, max(numbers[FULL], time - len(a.ring) + 1), judged, labels, m)
     if time >= memory:
         old = int(recent[place])
         if a.latest[old] == time - memory:
@@ -269,15 +282,16 @@ def observe(a: PredictorArrays, page: int, judged: np.ndarray, labels: np.ndarra
     node, gap = find(a, page), 0
     if node >= 0:
         gap = time - a.latest[node]
-        if a.latest[node] >= numbers[SETTLED]:
-            keep(numbers, a.ring, gap, int(a.options[CAPACITY]))
+        a.latest[node] = time
+        if time - gap >= numbers[SETTLED]:
             m = settle(a, node, 0, judged, labels, m)
-            m = settle_until(a, numbers[FULL], judged, labels, m)  # no room can be found for these any more
+            keep(numbers, a.ring, gap, int(a.options[CAPACITY]))
+            m = settle_until(a, numbers[FULL], judged, labels, m)
     else:
         numbers[FREE] -= 1
         node = int(a.free[numbers[FREE]])
         put(a, node, page)
-    a.latest[node] = time
+        a.latest[node] = time
     recent[place] = node
     numbers[PLACE] = place + 1 if place + 1 < memory else 0
     remember(a, node, gap)
@@ -288,7 +302,7 @@ def observe(a: PredictorArrays, page: int, judged: np.ndarray, labels: np.ndarra
 
 @inlined
 def settle_until(a: PredictorArrays, end: int, judged: np.ndarray, labels: np.ndarray, m: int) -> int:
-    """Pages whose last request is before ``end`` can go."""
+    """Pages whose last request is before ``end`` can go: there is no room for them any more, or it was too long ago."""
     numbers, recent = a.numbers, a.recent
     while numbers[SETTLED] < end:
         request = numbers[SETTLED]

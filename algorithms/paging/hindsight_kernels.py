@@ -130,15 +130,14 @@ def judge(pages: np.ndarray, bound: int, capacity: int, window: int, bits: np.nd
     settled = 0
     for i in range(len(pages)):
         leave_window(numbers, ring)
-        settled = max(settled, i - window + 1)
         before = latest[pages[i]]
-        if before >= settled:
+        if before >= max(numbers[FULL], i - window + 1, 0):
             bits[before] = 0
             known[before] = i
             keep(numbers, ring, i - before, capacity)
-            while settled < numbers[FULL]:
-                known[settled] = min(known[settled], i)
-                settled += 1
+        while settled < numbers[FULL]:
+            known[settled] = min(known[settled], i)
+            settled += 1
         enter_window(numbers, ring, capacity)
         latest[pages[i]] = i
 

@@ -19,9 +19,9 @@ def hindsight_bits(pages: list[int], k: int, window: int | None = None) -> tuple
                 known[before] = i
                 for j in between:
                     occupancy[j] += 1
-            for j in range(i):  # pages requested before a full request, and not again since, can't be kept
-                if any(occupancy[u] >= k for u in range(max(j + 1, i - width + 1), i)):
-                    known[j] = min(known[j], i)
+        for j in range(i):  # pages requested before a full request, and not again since, can't be kept
+            if any(occupancy[u] >= k for u in range(j + 1, i)):
+                known[j] = min(known[j], i)
         occupancy.append(1)
         latest[page] = i
     return bits, known
