@@ -20,8 +20,8 @@ class Hindsight(NamedTuple):
     bits : uint8 [n]
         1 where the page was not worth keeping until its next request, or did not come again within the window.
     known : int64 [n]
-        The number of the request at which this is certain: that of the page's next request, that from which on there was
-        no room for the page, or that at which the window closes, which may lie after the end.
+        The number of the request at which this is certain: that of the page's next request, that from which on there
+        was no room for the page, or that at which the window closes, which may lie after the end.
     """
 
     bits: np.ndarray
