@@ -24,6 +24,7 @@ _HOMES = {
     "InputError": "errors",
     "Learner": "learner",
     "MissingExtraError": "errors",
+    "OneBitCache": "caching",
     "OptionError": "errors",
     "Range": "tuning",
     "Regressor": "array_learner",
@@ -46,6 +47,7 @@ _HOMES = {
     "make_detector": "models",
     "make_learner": "models",
     "make_policy": "models",
+    "one_bit_cache": "caching",
     "open_stream": "source",
     "tune": "tuning",
 }

@@ -73,6 +73,8 @@ from .array_learner import Classifier as Classifier
 from .array_learner import Regressor as Regressor
 from .batch import Batch as Batch
 from .caching import CachePolicy as CachePolicy
+from .caching import OneBitCache as OneBitCache
+from .caching import one_bit_cache as one_bit_cache
 from .chain import Chain as Chain
 from .detection import evaluate_detectors as evaluate_detectors
 from .detector import Detector as Detector

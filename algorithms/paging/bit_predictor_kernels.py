@@ -267,7 +267,8 @@ def look(a: PredictorArrays, node: int, page: int) -> None:
 def observe(a: Any, page: int, judged: np.ndarray, labels: np.ndarray, m: int) -> tuple[int, int]:
     """Take in a request: learn from the labels that it makes known, then look at its page.
 
-    ``a`` is a `PredictorArrays`, which is as good as a `CacheArrays` to find pages in. Returns the page's node, and how many rows ``judged`` has now, if it had ``m``.
+    ``a`` is a `PredictorArrays`, which is as good as a `CacheArrays` to find pages in. Returns the page's node, and how
+    many rows ``judged`` has now, if it had ``m``.
     """
     numbers, recent = a.numbers, a.recent
     time, place, memory = numbers[TIME], numbers[PLACE], len(recent)
