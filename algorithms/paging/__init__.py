@@ -8,6 +8,7 @@ from .guard import Guard
 from .lfu import LFU
 from .marking import BitRand, Mark0, MarkAndPredict, Marker
 from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
+from .occurrence import pleco, popu
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
@@ -39,4 +40,6 @@ __all__ = [
     "next_arrivals",
     "opt",
     "phase_bits",
+    "pleco",
+    "popu",
 ]
