@@ -6,9 +6,10 @@ from .combiners import DeterministicCombiner, WeightedCombiner
 from .flush import BitLRU, Flush
 from .guard import Guard
 from .lfu import LFU
-from .marking import BitRand, Mark0, MarkAndPredict, Marker
+from .marking import BitRand, FlushRand, Mark0, MarkAndPredict, Marker
 from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
 from .occurrence import pleco, popu
+from .online_min import OnlineMin
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
@@ -26,12 +27,14 @@ __all__ = [
     "Clock",
     "DeterministicCombiner",
     "Flush",
+    "FlushRand",
     "Guard",
     "LMarker",
     "LNonMarker",
     "Mark0",
     "MarkAndPredict",
     "Marker",
+    "OnlineMin",
     "PredictiveMarker",
     "Sieve",
     "WTinyLFU",
