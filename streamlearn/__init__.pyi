@@ -51,6 +51,7 @@ from .algorithms.paging import BlindOracle as BlindOracle
 from .algorithms.paging import Clock as Clock
 from .algorithms.paging import DeterministicCombiner as DeterministicCombiner
 from .algorithms.paging import Flush as Flush
+from .algorithms.paging import FlushRand as FlushRand
 from .algorithms.paging import Guard as Guard
 from .algorithms.paging import LearnedBit as LearnedBit
 from .algorithms.paging import LMarker as LMarker
@@ -58,6 +59,7 @@ from .algorithms.paging import LNonMarker as LNonMarker
 from .algorithms.paging import Mark0 as Mark0
 from .algorithms.paging import MarkAndPredict as MarkAndPredict
 from .algorithms.paging import Marker as Marker
+from .algorithms.paging import OnlineMin as OnlineMin
 from .algorithms.paging import PredictiveMarker as PredictiveMarker
 from .algorithms.paging import Sieve as Sieve
 from .algorithms.paging import WeightedCombiner as WeightedCombiner

@@ -10,8 +10,10 @@ from .guard import Guard
 from .hindsight import Hindsight, hindsight_bits
 from .learned_bit import LearnedBit
 from .lfu import LFU
-from .marking import BitRand, Mark0, MarkAndPredict, Marker
+from .marking import BitRand, FlushRand, Mark0, MarkAndPredict, Marker
 from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
+from .occurrence import pleco, popu
+from .online_min import OnlineMin
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
@@ -31,6 +33,7 @@ __all__ = [
     "Clock",
     "DeterministicCombiner",
     "Flush",
+    "FlushRand",
     "Guard",
     "Hindsight",
     "LMarker",
@@ -40,6 +43,7 @@ __all__ = [
     "MarkAndPredict",
     "Marker",
     "OnlineBitPredictor",
+    "OnlineMin",
     "PredictiveMarker",
     "Sieve",
     "WTinyLFU",
@@ -49,4 +53,6 @@ __all__ = [
     "next_arrivals",
     "opt",
     "phase_bits",
+    "pleco",
+    "popu",
 ]

@@ -168,10 +168,13 @@ class _Combiner(CachePolicy):
             if state["arrays"] is None and any(len(part.cached) for part in parts):
                 raise StateError(f"{type(self).__name__}: its policies have pages, but it has none")
             super().restore({"arrays": state["arrays"]})
-            self._parts = parts
         except StateError:
             self._parts = before
             raise
+        self._parts = parts
+        greatest = max(int(part.cached.max(initial=-1)) for part in parts)
+        if greatest >= self._room > 0:  # pages that only a policy's cache has are looked up when they leave it
+            self._make_room(greatest)
 
     def _check(self, arrays: CacheArrays) -> None:
         m, used, followed = len(self._parts), arrays.numbers[USED], arrays.numbers[FOLLOWED]

@@ -7,7 +7,7 @@ import numpy as np
 from streamlearn.caching import BagPolicy
 from streamlearn.errors import StateError
 
-from .marking_kernels import N_BAGS, serve_bit_rand, serve_mark0, serve_mark_and_predict, serve_marker
+from .marking_kernels import N_BAGS, serve_bit_rand, serve_flush_rand, serve_mark0, serve_mark_and_predict, serve_marker
 
 
 class _RandomPolicy(BagPolicy):
@@ -100,6 +100,30 @@ class BitRand(_RandomPolicy):
 
     advice = "discard"
     _kernel = serve_bit_rand
+
+
+class FlushRand(_RandomPolicy):
+    """`Flush` that evicts, of several pages whose last bit was 1, a random one.
+
+    The bound of `Flush` holds for it just as well.
+
+    Parameters
+    ----------
+    capacity, table
+        See `CachePolicy`.
+    seed
+        Of the random numbers.
+
+    Examples
+    --------
+    >>> from streamlearn.algorithms.paging import FlushRand
+    >>> cache = FlushRand(capacity=2)
+    >>> cache.access(1), cache.access(2, bit=1), cache.access(3)
+    (Access(hit=False, evicted=None), Access(hit=False, evicted=None), Access(hit=False, evicted=2))
+    """
+
+    advice = "discard"
+    _kernel = serve_flush_rand
 
 
 class MarkAndPredict(_RandomPolicy):

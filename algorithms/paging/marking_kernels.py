@@ -62,6 +62,23 @@ def step_bit_rand(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
 
 
 @inlined
+def step_flush_rand(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
+    """One request of FLUSH with random victims: bags 1 and 2 hold the 1-pages and the 0-pages, or the other way round."""
+    node, outcome = find(a, page), HIT
+    if node < 0:
+        if a.numbers[EMPTY] > 0:
+            node, outcome = end_of(a, EMPTY), NONE
+            put(a, node, page)
+        else:
+            if a.numbers[1 + a.numbers[ROLE]] == 0:  # the flush: all pages are 1-pages
+                a.numbers[ROLE] = 1 - a.numbers[ROLE]
+            node = draw(a, 1 + a.numbers[ROLE])
+            outcome = replace(a, node, page)
+    shift(a, node, 1 + a.numbers[ROLE] if bit else 2 - a.numbers[ROLE])
+    return outcome
+
+
+@inlined
 def step_mark_and_predict(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
     """One request of MARK&PREDICT: bags 1 and 2 hold the 0-pages, 3 and 4 the 1-pages."""
     node, outcome = find(a, page), HIT
@@ -96,6 +113,12 @@ def serve_mark0(cache: int, requests: int) -> int:
 def serve_bit_rand(cache: int, requests: int) -> int:
     """Requests to BITRAND."""
     return serve(step_bit_rand, cache, requests)
+
+
+@kernel
+def serve_flush_rand(cache: int, requests: int) -> int:
+    """Requests to FLUSH with random victims."""
+    return serve(step_flush_rand, cache, requests)
 
 
 @kernel

@@ -64,10 +64,11 @@ def next_arrivals(pages: Any) -> np.ndarray:
 
     Examples
     --------
+    >>> from streamlearn.algorithms.paging import next_arrivals
     >>> next_arrivals([7, 8, 7, 7]).tolist()
     [2, 7, 3, 5]
     """
-    return arrivals(*_dense(pages))
+    return arrivals(*numbered(pages))
 
 
 def opt(pages: Any, k: int) -> Optimum:
@@ -95,6 +96,7 @@ def opt(pages: Any, k: int) -> Optimum:
 
     Examples
     --------
+    >>> from streamlearn.algorithms.paging import opt
     >>> hits, discard_bits = opt([1, 2, 3, 1, 2], 2)
     >>> hits.tolist()
     [False, False, False, True, False]
@@ -128,11 +130,12 @@ def phase_bits(pages: Any, k: int) -> np.ndarray:
 
     Examples
     --------
+    >>> from streamlearn.algorithms.paging import phase_bits
     >>> phase_bits([1, 2, 1, 3, 2, 4], 2).tolist()
     [1, 0, 1, 1, 1, 1]
     """
     check_range("k", k, 1, LARGEST_CAPACITY, kind=int)
-    return phases(*_dense(pages), k)
+    return phases(*numbered(pages), k)
 
 
 def eta(bits: Any, true_bits: Any) -> Errors:
@@ -154,6 +157,7 @@ def eta(bits: Any, true_bits: Any) -> Errors:
 
     Examples
     --------
+    >>> from streamlearn.algorithms.paging import eta
     >>> eta([0, 1, 1, 0], [1, 1, 0, 0])
     Errors(eta0=1, eta1=1)
     """
@@ -163,7 +167,7 @@ def eta(bits: Any, true_bits: Any) -> Errors:
     return Errors(int((~given & true).sum()), int((given & ~true).sum()))
 
 
-def _dense(pages: Any) -> tuple[np.ndarray, int]:
+def numbered(pages: Any) -> tuple[np.ndarray, int]:
     """Requests as numbers below a bound that is not much greater than their count, and the bound."""
     rows = checked_pages(pages)
     bound = int(rows.max()) + 1 if len(rows) else 0
