@@ -59,6 +59,7 @@ from .algorithms.paging import LNonMarker as LNonMarker
 from .algorithms.paging import Mark0 as Mark0
 from .algorithms.paging import MarkAndPredict as MarkAndPredict
 from .algorithms.paging import Marker as Marker
+from .algorithms.paging import OneBitCacheLearner as OneBitCacheLearner
 from .algorithms.paging import OnlineMin as OnlineMin
 from .algorithms.paging import PredictiveMarker as PredictiveMarker
 from .algorithms.paging import Sieve as Sieve

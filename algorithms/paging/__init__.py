@@ -13,6 +13,7 @@ from .lfu import LFU
 from .marking import BitRand, FlushRand, Mark0, MarkAndPredict, Marker
 from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
 from .occurrence import pleco, popu
+from .one_bit_cache_learner import OneBitCacheLearner
 from .online_min import OnlineMin
 from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
@@ -42,6 +43,7 @@ __all__ = [
     "Mark0",
     "MarkAndPredict",
     "Marker",
+    "OneBitCacheLearner",
     "OnlineBitPredictor",
     "OnlineMin",
     "PredictiveMarker",

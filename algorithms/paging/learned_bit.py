@@ -150,6 +150,15 @@ class LearnedBit(WeightedCombiner):
                 self._make_room(int(rows.max()))
             return self._decide(rows)
 
+    def holds(self, pages: np.ndarray) -> np.ndarray:
+        """Whether each page is cached, without requesting it: bool [n]."""
+        rows = checked_pages(pages)
+        held = np.zeros(len(rows), np.bool_)
+        with self._lock:
+            if self._arrays is not None:
+                kernels.holds(cache_address(self._struct), rows, held)
+        return held
+
     def _decide(self, pages: np.ndarray) -> Decisions:
         n = len(pages)
         done = Decisions(np.empty(n, np.bool_), np.empty(n, np.int64), np.empty(n, np.uint8), np.empty(n))
@@ -210,6 +219,11 @@ class LearnedBit(WeightedCombiner):
         self._run = partial(kernel, experts_address(self._known_struct), cache_address(self._struct))
         one = requests_address(self._request)
         self._run_one = partial(self._run, one) if self.learner is None else partial(self._one, self._run, one)
+
+    @property
+    def expert_faults(self) -> dict[str, int]:
+        """How many faults each expert had in its own cache."""
+        return dict(zip(self.experts, self.costs.values(), strict=True))
 
     @property
     def nbytes(self) -> int:

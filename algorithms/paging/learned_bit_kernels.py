@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamlearn.caching.arrays import HIT, NONE, requests_at
+from streamlearn.caching.arrays import HASHED, HIT, NONE, requests_at
+from streamlearn.caching.table import find
 from streamlearn.compiled import address_of, borrowed, by_address, inlined, kernel, struct
 
 from .bit_predictor_kernels import opened, predict_rows
@@ -134,3 +135,12 @@ def serve_learned_bit(experts: int, cache: int, requests: int) -> int:
             bits[start + i] = x.probability[i] > x.thresholds[a.numbers[FOLLOWED]]
             predicted[start + i] = x.probability[i]
     return HIT if hit else left
+
+
+@kernel
+def holds(cache: int, pages: np.ndarray, held: np.ndarray) -> None:
+    """Whether the cache has each page."""
+    a = arrays_at(cache)
+    reach = len(a.table) if a.options[HASHED] == 0.0 else np.int64(0x7FFFFFFFFFFFFFFF)
+    for i in range(len(pages)):
+        held[i] = pages[i] < reach and find(a, pages[i]) >= 0
