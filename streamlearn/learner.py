@@ -33,8 +33,8 @@ class Outputs:
     Parameters
     ----------
     prediction : int64 [n] or float64 [n]
-        Class codes or clusters (-1: nothing learned yet), hits (1) or misses (0), values or scores; rows that the schedule does not predict
-        keep -1 or 0.
+        Class codes or clusters (-1: nothing learned yet), hits (1) or misses (0), values or scores; rows that the
+        schedule does not predict keep -1 or 0.
     proba : float64 [n, C] or None
         Class probabilities, if they were asked for.
     details : dict of object [n], optional

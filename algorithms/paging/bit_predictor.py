@@ -121,7 +121,7 @@ class OnlineBitPredictor:
             if self.learner is not None:
                 return self._predict_blocks(rows)
             probability = np.empty(len(rows))
-            kernels.predict_many(self.address, rows, probability)
+            kernels.predict_rows(self.address, rows, 0, len(rows), probability)
             return probability
 
     def predict_one(self, page: int) -> float:

@@ -202,16 +202,15 @@ def learn(a: PredictorArrays, node: int, label: float) -> None:
 
 
 @inlined
-def bucket(number: float, most: int) -> int:
-    """Two buckets for each doubling of a number >= 1."""
-    return min(most - 1, int(2.0 * math.log2(number)))
+def bucket(logarithm: float, most: int) -> int:
+    """Two buckets for each doubling of a number, given its binary logarithm."""
+    return min(most - 1, int(2.0 * logarithm))
 
 
 @inlined
 def remember(a: PredictorArrays, node: int, gap: int) -> None:
     """A page is requested, ``gap`` requests after the last time; 0 for a page that is new."""
     history = a.history
-    horizon = a.options[CAPACITY]
     if gap == 0:
         history[node, :] = 0.0
         for h in range(3):
@@ -220,44 +219,51 @@ def remember(a: PredictorArrays, node: int, gap: int) -> None:
         history[node, GAP_BEFORE_THAT] = history[node, GAP_BEFORE]
         history[node, GAP_BEFORE] = history[node, GAP]
         history[node, GAP] = gap
-        for h in range(3):
-            history[node, DECAYED + h] = 1.0 + history[node, DECAYED + h] * 2.0 ** (-gap / horizon)
-            horizon *= 8.0
+        decay = 2.0 ** (-gap / (64.0 * a.options[CAPACITY]))
+        for h in range(2, -1, -1):
+            history[node, DECAYED + h] = 1.0 + history[node, DECAYED + h] * decay
+            decay *= decay
+            decay *= decay
+            decay *= decay
     history[node, COUNT] += 1.0
 
 
 @inlined
 def look(a: PredictorArrays, node: int, page: int) -> None:
     """Write what the model sees of a page."""
-    f, history = a.features, a.history
-    scale = math.log2(a.options[CAPACITY] + 1.0)
-    is_new = history[node, GAP] == 0.0
+    f, history, pairs = a.features, a.history, a.pairs
+    most, scale = np.float32(len(a.ring)), math.log2(a.options[CAPACITY] + 1.0)
+    is_far = history[node, GAP] == 0.0 or history[node, GAP] >= most  # nothing is known yet of pages that come so late
+    gap = math.log2(min(history[node, GAP], most) + 1.0)
+    before = math.log2(min(history[node, GAP_BEFORE], most) + 1.0)
+    before_that = math.log2(min(history[node, GAP_BEFORE_THAT], most) + 1.0)
+    count = math.log2(history[node, COUNT] + 1.0)
+    recent = math.log2(history[node, DECAYED] + 1.0)
+    frequent = math.log2(history[node, DECAYED + 1] + 1.0)
+    label, label_before = int(history[node, LABEL]), int(history[node, LABEL_BEFORE])
     f[node, 0] = 1.0
-    f[node, 1] = is_new or history[node, GAP] >= len(a.ring)  # nothing is known yet of pages that come back so late
-    for g in range(3):
-        gap = min(history[node, GAP + g], np.float32(len(a.ring)))
-        f[node, 2 + g] = 0.0 if gap == 0.0 else 0.25 * (math.log2(gap + 1.0) - scale)
-    f[node, 5] = history[node, GAP_BEFORE] == 0.0
-    f[node, 6] = history[node, GAP_BEFORE_THAT] == 0.0
-    f[node, 7] = 0.25 * math.log2(history[node, COUNT] + 1.0)
-    for h in range(3):
-        f[node, 8 + h] = 0.5 * math.log2(history[node, DECAYED + h] + 1.0)
-    f[node, 11] = 0.5 * history[node, LABEL]
+    f[node, 1] = is_far
+    f[node, 2] = 0.0 if gap == 0.0 else 0.25 * (gap - scale)
+    f[node, 3] = 0.0 if before == 0.0 else 0.25 * (before - scale)
+    f[node, 4] = 0.0 if before_that == 0.0 else 0.25 * (before_that - scale)
+    f[node, 5] = before == 0.0
+    f[node, 6] = before_that == 0.0
+    f[node, 7] = 0.25 * count
+    f[node, 8] = 0.5 * recent
+    f[node, 9] = 0.5 * frequent
+    f[node, 10] = 0.5 * math.log2(history[node, DECAYED + 2] + 1.0)
+    f[node, 11] = 0.5 * label
     f[node, 12] = f[node, 2] * f[node, 2]
     f[node, 13] = f[node, 2] * f[node, 8]
     f[node, 14] = f[node, 2] * f[node, 7]
     f[node, 15] = f[node, 2] * f[node, 11]
-    gap_bucket = 0 if f[node, 1] else bucket(history[node, GAP] + 1.0, N_BUCKETS)
-    before = 0 if history[node, GAP_BEFORE] == 0.0 else bucket(history[node, GAP_BEFORE] + 1.0, N_BUCKETS)
-    label, label_before = int(history[node, LABEL]) + 1, int(history[node, LABEL_BEFORE]) + 1
-    count = bucket(history[node, COUNT], N_COUNTS)
-    recent = bucket(history[node, DECAYED], N_COUNTS)
-    frequent = bucket(history[node, DECAYED + 1], N_COUNTS)
+    late = 0 if is_far else bucket(gap, N_BUCKETS)
     mixed = np.uint64(page) * np.uint64(0x9E3779B97F4A7C15)
-    a.pairs[node, 0] = FIRST_PAIRS + (gap_bucket * N_BUCKETS + before) * 3 + label
-    a.pairs[node, 1] = SECOND_PAIRS + (gap_bucket * N_COUNTS + count) * N_COUNTS + frequent
-    a.pairs[node, 2] = THIRD_PAIRS + ((label * 3 + label_before) * N_BUCKETS + gap_bucket) * N_COUNTS + recent
-    a.pairs[node, 3] = PAGES + np.int64(mixed >> np.uint64(64 - int(a.options[WEIGHT_BITS])))
+    pairs[node, 0] = FIRST_PAIRS + (late * N_BUCKETS + bucket(before, N_BUCKETS)) * 3 + label + 1
+    pairs[node, 1] = SECOND_PAIRS + (late * N_COUNTS + bucket(count, N_COUNTS)) * N_COUNTS + bucket(frequent, N_COUNTS)
+    labels = (label + 1) * 3 + label_before + 1
+    pairs[node, 2] = THIRD_PAIRS + (labels * N_BUCKETS + late) * N_COUNTS + bucket(recent, N_COUNTS)
+    pairs[node, 3] = PAGES + np.int64(mixed >> np.uint64(64 - int(a.options[WEIGHT_BITS])))
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
@@ -270,49 +276,48 @@ def observe(a: Any, page: int, judged: np.ndarray, labels: np.ndarray, m: int) -
     ``a`` is a `PredictorArrays`, which is as good as a `CacheArrays` to find pages in. Returns the page's node, and how
     many rows ``judged`` has now, if it had ``m``.
     """
-    numbers, recent = a.numbers, a.recent
-    time, place, memory = numbers[TIME], numbers[PLACE], len(recent)
+    numbers, recent, latest = a.numbers, a.recent, a.latest
+    time, place, memory, capacity = numbers[TIME], numbers[PLACE], len(recent), int(a.options[CAPACITY])
     leave_window(numbers, a.ring)
-    m = settle_until(a, max(numbers[FULL], time - len(a.ring) + 1), judged, labels, m)
-    if time >= memory:
-        old = int(recent[place])
-        if a.latest[old] == time - memory:
-            drop(a, old)
-            a.free[numbers[FREE]] = old
-            numbers[FREE] += 1
-    node, gap = find(a, page), 0
-    if node >= 0:
-        gap = time - a.latest[node]
-        a.latest[node] = time
-        if time - gap >= numbers[SETTLED]:
-            m = settle(a, node, 0, judged, labels, m)
-            keep(numbers, a.ring, gap, int(a.options[CAPACITY]))
-            m = settle_until(a, numbers[FULL], judged, labels, m)
-    else:
+    oldest = max(numbers[SETTLED], numbers[FULL], time - len(a.ring) + 1)  # requests before it are settled now
+    node = find(a, page)
+    gap = time - latest[node] if node >= 0 else 0
+    kept = -1
+    if node >= 0 and latest[node] >= oldest:
+        kept = node
+        latest[node] = time
+        keep(numbers, a.ring, gap, capacity)
+        oldest = max(oldest, numbers[FULL])
+    while kept >= 0 or numbers[SETTLED] < oldest:
+        known, label = kept, 0
+        if kept >= 0:
+            kept = -1
+        else:
+            request = numbers[SETTLED]
+            numbers[SETTLED] = request + 1
+            at = place - (time - request)
+            known, label = int(recent[at if at >= 0 else at + memory]), 1
+            if latest[known] != request:
+                continue
+        m = settle(a, known, label, judged, labels, m)
+    if time >= memory and latest[recent[place]] == time - memory:
+        forgotten = int(recent[place])
+        drop(a, forgotten)
+        a.free[numbers[FREE]] = forgotten
+        numbers[FREE] += 1
+        if forgotten == node:
+            node, gap = -1, 0
+    if node < 0:
         numbers[FREE] -= 1
         node = int(a.free[numbers[FREE]])
         put(a, node, page)
-        a.latest[node] = time
+    latest[node] = time
     recent[place] = node
     numbers[PLACE] = place + 1 if place + 1 < memory else 0
     remember(a, node, gap)
     look(a, node, page)
-    enter_window(numbers, a.ring, int(a.options[CAPACITY]))
+    enter_window(numbers, a.ring, capacity)
     return node, m
-
-
-@inlined
-def settle_until(a: PredictorArrays, end: int, judged: np.ndarray, labels: np.ndarray, m: int) -> int:
-    """Pages whose last request is before ``end`` can go: there is no room for them any more, or it was too long ago."""
-    numbers, recent = a.numbers, a.recent
-    while numbers[SETTLED] < end:
-        request = numbers[SETTLED]
-        at = numbers[PLACE] - (numbers[TIME] - request)
-        node = int(recent[at if at >= 0 else at + len(recent)])
-        if a.latest[node] == request:
-            m = settle(a, node, 1, judged, labels, m)
-        numbers[SETTLED] = request + 1
-    return m
 
 
 @inlined
@@ -328,22 +333,14 @@ def settle(a: PredictorArrays, node: int, label: int, judged: np.ndarray, labels
     return m + 1
 
 
-@inlined
-def predict_rows(
-    a: PredictorArrays, pages: np.ndarray, start: int, stop: int, probability: np.ndarray, nothing: np.ndarray,
-    no_labels: np.ndarray,
-) -> None:  # fmt: skip
-    """Take in the requests ``start … stop - 1``; their probabilities, from row 0 of ``probability`` on."""
+@kernel
+def predict_rows(address: int, pages: np.ndarray, start: int, stop: int, probability: np.ndarray) -> None:
+    """Take in the requests ``start … stop - 1``; how likely their pages can go, from row 0 of ``probability`` on."""
+    a = opened(address)
+    nothing, no_labels = np.empty((0, 0)), np.empty(0, np.int64)
     for i in range(start, stop):
         node, _ = observe(a, pages[i], nothing, no_labels, 0)
         probability[i - start] = probability_of(a, node)
-
-
-@kernel
-def predict_many(address: int, pages: np.ndarray, probability: np.ndarray) -> None:
-    """Take in requests, and say how likely each page can go."""
-    a = opened(address)
-    predict_rows(a, pages, 0, len(pages), probability, np.empty((0, 0)), np.empty(0, np.int64))
 
 
 @kernel

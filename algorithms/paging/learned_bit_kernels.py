@@ -10,7 +10,7 @@ from streamlearn.caching.arrays import HASHED, HIT, NONE, requests_at
 from streamlearn.caching.table import find
 from streamlearn.compiled import address_of, borrowed, by_address, inlined, kernel, struct
 
-from .bit_predictor_kernels import opened, predict_rows
+from .bit_predictor_kernels import predict_rows
 from .bit_queues_kernels import step_bit_s3_fifo, step_bit_sieve
 from .clock_kernels import step_sieve
 from .combiner_kernels import FOLLOWED, arrays_at, choose_by_weight, follow
@@ -119,14 +119,13 @@ def serve_learned_bit(experts: int, cache: int, requests: int) -> int:
     pages, bits, predicted = borrowed(work.pages), borrowed(work.bits), borrowed(work.predicted)
     hits, evicted = borrowed(work.hits), borrowed(work.evicted)
     m, n = len(x.kinds), len(pages)
-    nothing, no_labels = np.empty((0, 0)), np.empty(0, np.int64)
     hit, left = False, NONE
     for start in range(0, n, CHUNK):
         stop = min(n, start + CHUNK)
         if x.addresses[0] == 0:
             x.probability[: stop - start] = predicted[start:stop]
         else:
-            predict_rows(opened(x.addresses[0]), pages, start, stop, x.probability, nothing, no_labels)
+            predict_rows(x.addresses[0], pages, start, stop, x.probability)
         consult_all(x, pages, start, stop)
         for i in range(stop - start):
             choose_by_weight(a, m, x.hits, i)

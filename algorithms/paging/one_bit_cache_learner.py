@@ -1,4 +1,4 @@
-"""A cache policy as a learner of streams: requests come in as rows, what leaves the cache goes out with the predictions."""
+"""A cache policy as a learner: requests come in as rows, what leaves the cache goes out with the predictions."""
 
 from __future__ import annotations
 

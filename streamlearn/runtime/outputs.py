@@ -68,8 +68,8 @@ class Predictions(Output):
 
     As JSON, one object a prediction: ``prediction_id``, ``id``, ``key`` and ``event_time`` where the schema names such
     columns, ``prediction`` (the label as it came, or a number), ``probabilities`` by label where the learner gives
-    them, ``model_version``, ``details`` where the learner says more, such as what leaves a cache, and ``shadows`` by name
-    where there are some. What is not known is null.
+    them, ``model_version``, ``details`` where the learner says more, such as what leaves a cache, and ``shadows`` by
+    name where there are some. What is not known is null.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ class Page:
 
 
 def bucket(number: float, most: int) -> int:
-    return min(most - 1, int(2.0 * math.log2(number)))
+    return min(most - 1, int(2.0 * math.log2(number + 1)))
 
 
 def seen(record: Page, page: int, capacity: int, window: int) -> tuple[list[float], list[object]]:
@@ -34,8 +34,8 @@ def seen(record: Page, page: int, capacity: int, window: int) -> tuple[list[floa
     numbers = [float(np.float32(number)) for number in numbers]
     g, e, c, b = numbers[2], numbers[8], numbers[7], numbers[11]
     numbers += [float(np.float32(product)) for product in (g * g, g * e, g * c, g * b)]
-    gap_bucket = 0 if far else bucket(record.gaps[0] + 1, 32)
-    before = 0 if record.gaps[1] == 0 else bucket(record.gaps[1] + 1, 32)
+    gap_bucket = 0 if far else bucket(record.gaps[0], 32)
+    before = bucket(min(record.gaps[1], window), 32)
     counts = bucket(record.count, 16)
     recent, frequent = bucket(record.decayed[0], 16), bucket(record.decayed[1], 16)
     return numbers, [
@@ -73,11 +73,8 @@ def probabilities(
         record = records[pages[i]]
         record.labels = [2 * bits[i] - 1, record.labels[0]]
 
-    def order(i: int, now: int) -> tuple[int, int]:
-        return (0 if i + width == now else 1 if bits[i] == 0 else 2, i)
-
     for now, page in enumerate(pages):
-        for i in sorted((i for i in range(now) if known[i] == now and bits[i] >= 0), key=lambda i: order(i, now)):
+        for i in sorted((i for i in range(now) if known[i] == now), key=lambda i: (bits[i], i)):
             if pages[i] not in pages[i + 1 : now] or bits[i] == 0:
                 learn(i)
         records = {p: r for p, r in records.items() if now - r.latest < length}
