@@ -29,7 +29,7 @@ TOLD_ARRIVALS: dict[str, tuple[str, dict[str, Any]]] = {
     "LMarker": ("l_marker", {}),
     "LNonMarker": ("deterministic_combiner", {"policies": ["l_non_marker", "marker"]}),
     "RobustFtP": ROBUST_FTP,
-    # "Trust&Doubt": ("trust_and_doubt", {}),
+    "Trust&Doubt": ("trust_and_doubt", {}),
 }
 CLASSICAL = ["lru", "fifo", "clock", "lfu", "marker", "online_min", "arc", "s3_fifo", "sieve", "w_tiny_lfu"]
 TOLD_BITS = ["flush", "flush_rand", "mark0", "bitlru", "bitrand", "guard"]

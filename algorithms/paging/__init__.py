@@ -14,6 +14,7 @@ from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
 from .tiny_lfu import WTinyLFU
+from .trust_and_doubt import TrustAndDoubt
 
 __all__ = [
     "ARC",
@@ -37,6 +38,7 @@ __all__ = [
     "OnlineMin",
     "PredictiveMarker",
     "Sieve",
+    "TrustAndDoubt",
     "WTinyLFU",
     "WeightedCombiner",
     "eta",
