@@ -111,7 +111,7 @@ def priority(word: np.uint64, page: int) -> float:
     mixed = word ^ np.uint64(page)
     mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return (mixed ^ (mixed >> np.uint64(33)) >> np.uint64(11)) * 2.0**-64
+    return float(((mixed ^ (mixed >> np.uint64(33))) >> np.uint64(11)) * 2.0**-53)
 
 
 @kernel
