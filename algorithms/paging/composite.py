@@ -97,7 +97,7 @@ class CompositePolicy(CachePolicy):
         needed = {part.advice for part in self._parts}
         for kind in ("phase", "discard", "next arrival"):
             if kind in needed:
-                self.advice = kind  # type: ignore[assignment]
+                self.advice = kind
         super()._forget()
 
     def _part(self, e: int, spec: Spec) -> CachePolicy:
