@@ -29,7 +29,7 @@ TOLD_ARRIVALS: dict[str, tuple[str, dict[str, Any]]] = {
     "LMarker": ("l_marker", {}),
     "LNonMarker": ("deterministic_combiner", {"policies": ["l_non_marker", "marker"]}),
     "RobustFtP": ROBUST_FTP,
-    # "Trust&Doubt": ("trust_and_doubt", {}),
+    "Trust&Doubt": ("trust_and_doubt", {}),
 }
 CLASSICAL = ["lru", "fifo", "clock", "lfu", "marker", "online_min", "arc", "s3_fifo", "sieve", "w_tiny_lfu"]
 TOLD_BITS = ["flush", "flush_rand", "mark0", "bitlru", "bitrand", "guard"]
@@ -126,7 +126,7 @@ def arrivals(files: dict[str, list[Trace]], seeds: int) -> None:
         for predictor in (pleco, popu):
             known = {id(trace): predictor(trace.pages) for trace in traces}
             cells = [
-                f"{ratio(traces, *call, seeds, predicted=lambda trace, seed: known[id(trace)]):.3f}"
+                f"{ratio(traces, *call, seeds, predicted=lambda trace, seed, known=known: known[id(trace)]):.3f}"
                 for call in TOLD_ARRIVALS.values()
             ]
             rows.append([name, predictor.__name__.upper(), *cells])
@@ -161,11 +161,11 @@ def bits(files: dict[str, list[Trace]], seeds: int) -> None:
                     true = trace.discard_bits
                     wrong += eta(flipped(true, p, seed * len(traces) + number), true)
             cells = [
-                f"{ratio(traces, policy, {}, seeds, lambda trace, seed: flipped(trace.discard_bits, p, seed)):.3f}"
+                f"{ratio(traces, policy, {}, seeds, lambda trace, seed, p=p: flipped(trace.discard_bits, p, seed)):.3f}"
                 for policy in TOLD_BITS
             ]
             marking = ratio(
-                traces, "mark_and_predict", {}, seeds, lambda trace, seed: flipped(trace.phase_bits, p, seed)
+                traces, "mark_and_predict", {}, seeds, lambda trace, seed, p=p: flipped(trace.phase_bits, p, seed)
             )
             rows.append([name, f"{p:g}", *(f"{count:.0f}" for count in wrong / repeats), *cells, f"{marking:.3f}"])
     table(

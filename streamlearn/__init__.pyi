@@ -63,6 +63,7 @@ from .algorithms.paging import OneBitCacheLearner as OneBitCacheLearner
 from .algorithms.paging import OnlineMin as OnlineMin
 from .algorithms.paging import PredictiveMarker as PredictiveMarker
 from .algorithms.paging import Sieve as Sieve
+from .algorithms.paging import TrustAndDoubt as TrustAndDoubt
 from .algorithms.paging import WeightedCombiner as WeightedCombiner
 from .algorithms.paging import WTinyLFU as WTinyLFU
 from .algorithms.preprocessing import MinMaxScaler as MinMaxScaler

@@ -19,6 +19,7 @@ from .optimal import eta, next_arrivals, opt, phase_bits
 from .queues import FIFO, LRU
 from .s3_fifo import S3FIFO
 from .tiny_lfu import WTinyLFU
+from .trust_and_doubt import TrustAndDoubt
 
 __all__ = [
     "ARC",
@@ -48,6 +49,7 @@ __all__ = [
     "OnlineMin",
     "PredictiveMarker",
     "Sieve",
+    "TrustAndDoubt",
     "WTinyLFU",
     "WeightedCombiner",
     "eta",

@@ -9,11 +9,9 @@ caches, thus in no list. So following costs O(m) a request, and changing from on
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from streamlearn.caching.arrays import NONE, CacheArrays, cache_at, requests_at
+from streamlearn.caching.arrays import NONE, CacheArrays, arrays_at, requests_at
 from streamlearn.caching.rings import capacity_of
 from streamlearn.caching.table import drop, find, put
 from streamlearn.compiled import borrowed, inlined, kernel
@@ -144,21 +142,6 @@ def choose_by_weight(a: CacheArrays, m: int, hits: np.ndarray, i: int) -> None:
                     break
     for e in range(m):
         keys[e] = keys[m + e]
-
-
-@inlined
-def arrays_at(cache: int) -> CacheArrays:
-    """The arrays of the state at an address."""
-    state: Any = cache_at(cache)
-    return CacheArrays(
-        borrowed(state.options),
-        borrowed(state.table),
-        borrowed(state.pages),
-        borrowed(state.nodes),
-        borrowed(state.keys),
-        borrowed(state.numbers),
-        borrowed(state.random),
-    )
 
 
 @kernel

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
 
 import numpy as np
 
-from streamlearn import registry
-from streamlearn.caching import Access, Accesses, CachePolicy
-from streamlearn.caching.arrays import (
-    NONE,
-    CacheArrays,
-    RequestArrays,
-    cache_address,
-    make_cache,
-    make_requests,
-    requests_address,
-)
+from streamlearn.caching.arrays import CacheArrays
 from streamlearn.caching.policy import Layout
-from streamlearn.errors import InputError, OptionError, StateError
-from streamlearn.models import build
+from streamlearn.errors import OptionError, StateError
 from streamlearn.parameters import check_range
 from streamlearn.random import below
 
@@ -34,16 +21,11 @@ from .combiner_kernels import (
     serve_by_weight,
     start_lists,
 )
-
-ROWS_AT_ONCE = 1 << 16
-"""Requests for which the answers of all policies are held at a time."""
-Spec = str | Mapping[str, Any]
+from .composite import CompositePolicy, Spec
 
 
-class _Combiner(CachePolicy):
-    """What both share: the policies, each with a cache of its own, and the cache that follows them lazily."""
-
-    _follow: ClassVar[Any]
+class _Combiner(CompositePolicy):
+    """What both share: the policies, and the cache that follows them lazily."""
 
     def __init__(self, *, capacity: int, policies: Sequence[Spec], table: str = "dense", seed: int = 0) -> None:
         if isinstance(policies, (str, Mapping)) or len(policies) < 2:
@@ -63,82 +45,8 @@ class _Combiner(CachePolicy):
         """The position of the policy that is followed at present."""
         return 0 if self._arrays is None else int(self._arrays.numbers[FOLLOWED])
 
-    # -- requests -------------------------------------------------------------------------------------------------
-
-    def _bits(self, bits: Any, n: int) -> np.ndarray:
-        """Bits for all policies, or a column for each."""
-        if bits is None or np.ndim(bits) != 2:
-            return super()._bits(bits, n)
-        table = np.asarray(bits)
-        if table.shape != (n, len(self._parts)):
-            raise InputError(f"bits must have the shape ({n},) or ({n}, {len(self._parts)}), not {table.shape}")
-        flat = super()._bits(table.ravel(), table.size)
-        return np.ascontiguousarray(flat.reshape(-1, len(self._parts)).T)
-
-    def access(self, page: int, bit: int | Sequence[int] = 0, *, predicted: float | None = None) -> Access:
-        """Request a page.
-
-        Parameters
-        ----------
-        page, predicted
-            See `CachePolicy.access`.
-        bit
-            The bit for all policies, or one for each.
-
-        Raises
-        ------
-        InputError
-            As `CachePolicy.access`.
-        """
-        if isinstance(page, (bool, float, str)):
-            raise InputError(f"page must be a whole number from 0 to 2**63 - 1, got {page!r}")
-        bits = [bit] if np.ndim(bit) == 0 else [list(bit)]  # type: ignore[arg-type]
-        done = self.access_many([page], bits, predicted=None if predicted is None else [predicted])
-        evicted = int(done.evicted[0])
-        return Access(bool(done.hits[0]), None if evicted == NONE else evicted)
-
-    def _serve(self, pages: np.ndarray, bits: np.ndarray, predicted: np.ndarray) -> Accesses:
-        n, m = len(pages), len(self._parts)
-        done = Accesses(np.empty(n, np.bool_), np.empty(n, np.int64))
-        for start in range(0, n, ROWS_AT_ONCE):
-            rows = slice(start, min(start + ROWS_AT_ONCE, n))
-            size = rows.stop - start
-            answers = Accesses(np.empty((m, size), np.bool_), np.empty((m, size), np.int64))
-            for e, part in enumerate(self._parts):
-                own = bits[e] if bits.ndim == 2 else bits
-                answers.hits[e], answers.evicted[e] = part.access_many(
-                    pages[rows], own[rows] if len(own) else None, predicted=predicted[rows] if len(predicted) else None
-                )
-            none = np.empty(0)
-            requests = make_requests(
-                RequestArrays(pages[rows], none.astype(np.uint8), none, done.hits[rows], done.evicted[rows])
-            )
-            type(self)._follow(cache_address(self._struct), requests_address(requests), m, *answers)
-        return done
-
-    # -- state ----------------------------------------------------------------------------------------------------
-
-    def _forget(self) -> None:
-        self._parts = [self._part(e, spec) for e, spec in enumerate(self.policies)]
-        needed = {part.advice for part in self._parts}
-        for kind in ("phase", "discard", "next arrival"):
-            if kind in needed:
-                self.advice = kind  # type: ignore[assignment]
-        super()._forget()
-
-    def _part(self, e: int, spec: Spec) -> CachePolicy:
-        """A policy with the capacity and the table of the whole, and a seed of its own if it says none."""
-        if isinstance(spec, str):
-            name, given = registry.parse_call(spec)
-        elif isinstance(spec, Mapping) and isinstance(spec.get("type"), str):
-            name, given = spec["type"], {key: value for key, value in spec.items() if key != "type"}
-        else:
-            raise OptionError(f"policies: a policy is written NAME:param=value or as a mapping, not {spec!r}")
-        given = {"table": self.table, **given, "capacity": self.capacity}
-        if "seed" in inspect.signature(registry.load("policies", name).__init__).parameters:
-            given.setdefault("seed", self.seed + e + 1)
-        part: CachePolicy = build(name, given, "policies")
-        return part
+    def _specs(self) -> Sequence[Spec]:
+        return self.policies
 
     def _layout(self) -> Layout:
         m = len(self.policies)
@@ -146,35 +54,6 @@ class _Combiner(CachePolicy):
 
     def _start(self, arrays: CacheArrays) -> None:
         start_lists(arrays)
-
-    def _set(self, arrays: CacheArrays) -> None:
-        self._arrays, self._struct = arrays, make_cache(arrays)
-        self._room = (1 << 63) if self.table == "hash" else len(arrays.table)
-
-    def state(self) -> dict[str, Any]:
-        return {**super().state(), "policies": [part.state() for part in self._parts]}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        if not isinstance(state, Mapping) or set(state) != {"arrays", "policies"}:
-            raise StateError(f"{type(self).__name__}: a state has the keys 'arrays' and 'policies'")
-        saved = state["policies"]
-        if not isinstance(saved, (list, tuple)) or len(saved) != len(self._parts):
-            raise StateError(f"{type(self).__name__}: expected the states of {len(self._parts)} policies")
-        parts = [part.clone() for part in self._parts]
-        for part, part_state in zip(parts, saved, strict=True):
-            part.restore(part_state)
-        before, self._parts = self._parts, parts
-        try:
-            if state["arrays"] is None and any(len(part.cached) for part in parts):
-                raise StateError(f"{type(self).__name__}: its policies have pages, but it has none")
-            super().restore({"arrays": state["arrays"]})
-        except StateError:
-            self._parts = before
-            raise
-        self._parts = parts
-        greatest = max(int(part.cached.max(initial=-1)) for part in parts)
-        if greatest >= self._room > 0:  # pages that only a policy's cache has are looked up when they leave it
-            self._make_room(greatest)
 
     def _check(self, arrays: CacheArrays) -> None:
         m, used, followed = len(self._parts), arrays.numbers[USED], arrays.numbers[FOLLOWED]
@@ -219,7 +98,7 @@ class DeterministicCombiner(_Combiner):
     {'0 LRU(capacity=2)': 4, '1 LFU(capacity=2)': 3}
     """
 
-    _follow = serve_by_bound
+    _kernel = serve_by_bound
 
     def __init__(
         self,
@@ -278,7 +157,7 @@ class WeightedCombiner(_Combiner):
     5
     """
 
-    _follow = serve_by_weight
+    _kernel = serve_by_weight
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ def step_bit_rand(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
 
 @inlined
 def step_flush_rand(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
-    """One request of FLUSH with random victims: bags 1 and 2 hold the 1-pages and the 0-pages, or the other way round."""
+    """One request of FLUSH with random victims: bags 1 and 2 hold 1-pages and 0-pages, or the other way round."""
     node, outcome = find(a, page), HIT
     if node < 0:
         if a.numbers[EMPTY] > 0:

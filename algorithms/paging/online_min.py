@@ -23,7 +23,7 @@ from .online_min_kernels import (
 
 
 class OnlineMin(CachePolicy):
-    """Knows which pages an optimal cache might hold, and evicts, of some of them, the one with the least random priority.
+    """Knows which pages an optimal cache might hold, and evicts, of some of them, that with the least random priority.
 
     On average over seeds it has at most H(capacity) = 1 + 1/2 + … + 1/capacity times the faults of the optimal policy,
     which no policy without predictions can beat (Brodal, Moruz and Negoescu, OnlineMin: a fast strongly competitive

@@ -56,7 +56,7 @@ class WTinyLFU(RingPolicy):
         super().__init__(capacity=capacity, table=table)
 
     def _layout(self) -> Layout:
-        words = 1 << max(self.capacity - 1, 7).bit_length()
+        words = 1 << max(self.capacity - 1, 255).bit_length()
         return super()._layout()._replace(numbers=SKETCH + words)
 
     def _options(self) -> list[float]:

@@ -127,6 +127,21 @@ requests_at = by_address(_example_requests)
 
 
 @inlined
+def arrays_at(cache: int) -> CacheArrays:
+    """The arrays of the state at an address, for the kernel that was given the address."""
+    state = cache_at(cache)
+    return CacheArrays(
+        borrowed(state.options),
+        borrowed(state.table),
+        borrowed(state.pages),
+        borrowed(state.nodes),
+        borrowed(state.keys),
+        borrowed(state.numbers),
+        borrowed(state.random),
+    )
+
+
+@inlined
 def serve(step: Callable[..., int], cache: int, requests: int) -> int:
     """Show requests to a policy in order, by the addresses of both; what it answered to the last one.
 
@@ -136,16 +151,7 @@ def serve(step: Callable[..., int], cache: int, requests: int) -> int:
         The policy: ``step(cache, page, bit, predicted) -> int``, `HIT`, `NONE`, or the page that it evicted; ``cache``
         is a `CacheArrays`.
     """
-    state, work = cache_at(cache), requests_at(requests)
-    arrays = CacheArrays(
-        borrowed(state.options),
-        borrowed(state.table),
-        borrowed(state.pages),
-        borrowed(state.nodes),
-        borrowed(state.keys),
-        borrowed(state.numbers),
-        borrowed(state.random),
-    )
+    arrays, work = arrays_at(cache), requests_at(requests)
     pages, bits, predicted = borrowed(work.pages), borrowed(work.bits), borrowed(work.predicted)
     hits, evicted = borrowed(work.hits), borrowed(work.evicted)
     with_bits, with_predictions = len(bits) > 0, len(predicted) > 0

@@ -161,7 +161,7 @@ class CachePolicy(ABC):
             except (TypeError, ValueError):
                 raise InputError(f"page must be a whole number from 0 to 2**63 - 1, got {page!r}") from None
             if not 0 <= page < self._room:
-                self._make_room(page)
+                self._make_room(int(page))
             if bit != 0 and bit != 1:
                 raise InputError(f"bit must be 0 or 1, got {bit!r}")
             self._bit[0] = bool(bit)
