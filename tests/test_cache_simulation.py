@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from streamlearn.algorithms.paging import LRU, opt
 from streamlearn.algorithms.paging import next_arrivals as exact_arrivals
 
+from streamlearn.caching import noisy_arrivals, wrong_bits
 from streamlearn.caching.simulate import discard_bits, next_arrivals, simulate
 from streamlearn.caching.traces import as_trace, open_trace, sizes_of
 from streamlearn.cli import main
@@ -182,3 +183,20 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
         status, _, err = run(tmp_path / "t.txt", *arguments)
         assert status != 0
         assert said in err
+
+
+def test_predictions_that_are_wrong_to_a_known_degree() -> None:
+    true = (np.arange(20_000) % 3 == 0).astype(np.uint8)
+    bits = wrong_bits(true, ones=0.2, zeros=0.05, seed=4)
+    assert np.array_equal(bits, wrong_bits(true, ones=0.2, zeros=0.05, seed=4))
+    assert abs((bits[true == 1] == 0).mean() - 0.2) < 0.02
+    assert abs((bits[true == 0] == 1).mean() - 0.05) < 0.01
+    noise = noisy_arrivals(np.arange(20_000), sigma=2.0, seed=1) - np.arange(20_000)
+    logarithms = np.log(noise[noise > 1e-6])
+    assert abs(logarithms.mean()) < 0.05
+    assert abs(logarithms.std() - 2.0) < 0.05
+    for wrong in (lambda: wrong_bits([0, 2], ones=0.1), lambda: wrong_bits([[1]], ones=0.1)):
+        with pytest.raises(InputError, match="0 and 1"):
+            wrong()
+    with pytest.raises(OptionError, match="zeros"):
+        wrong_bits([1], ones=0.1, zeros=1.1)

@@ -17,7 +17,7 @@ from streamlearn.parameters import call_of, check_range, parameters_of
 
 from . import bit_predictor_kernels as kernels
 from .bit_predictor_kernels import PredictorArrays, make_predictor, predictor_address
-from .hindsight_kernels import FULL, N_RING_COLUMNS, judge_state_is_sound, start_judging
+from .hindsight_kernels import N_RING_COLUMNS, judge_state_is_sound, start_judging
 
 FEATURES = (
     "constant", "is_new", "gap", "gap_before", "gap_before_that", "no_gap_before", "no_gap_before_that", "count",
@@ -285,7 +285,7 @@ class OnlineBitPredictor:
         if not 0 <= nodes.min() <= nodes.max() < size or not np.array_equal(nodes[latest % size], used):
             raise StateError("array 'recent': a request has another page")
         settled = int(a.numbers[kernels.SETTLED])
-        if not max(time - len(a.ring), int(a.numbers[FULL]), 0) <= settled <= time:
+        if not max(time - len(a.ring), 0) <= settled <= time:
             raise StateError("array 'numbers': the first request without a label is outside the window")
         if a.numbers[kernels.PLACE] != time % size:
             raise StateError("array 'numbers': the place in 'recent' is wrong")

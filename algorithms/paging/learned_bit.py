@@ -129,7 +129,7 @@ class LearnedBit(WeightedCombiner):
     # -- requests -------------------------------------------------------------------------------------------------
 
     def access(self, page: int, bit: Any = 0, *, predicted: float | None = None) -> Access:
-        return CachePolicy.access(self, page)
+        return CachePolicy.access(self, page, bit, predicted=predicted)  # the bit is checked, and not looked at
 
     def decide_many(self, pages: Any) -> Decisions:
         """Request pages in order, as `access_many` does, and tell their bits and probabilities too.

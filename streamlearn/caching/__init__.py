@@ -2,6 +2,7 @@
 
 from .one_bit_cache import CachedFunction, CacheInfo, OneBitCache, one_bit_cache
 from .policy import Access, Accesses, BagPolicy, CachePolicy, RingPolicy
+from .synthetic import noisy_arrivals, wrong_bits
 
 __all__ = [
     "Access",
@@ -12,5 +13,7 @@ __all__ = [
     "CachedFunction",
     "OneBitCache",
     "RingPolicy",
+    "noisy_arrivals",
     "one_bit_cache",
+    "wrong_bits",
 ]

@@ -19,6 +19,7 @@ from ..evaluation.table import Column, as_text, best_of, for_terminal
 from ..models import make_policy
 from ..parameters import check_range
 from .policy import CachePolicy
+from .synthetic import wrong_bits
 from .traces import as_trace, sizes_of
 
 if TYPE_CHECKING:
@@ -262,8 +263,7 @@ class _Foresight:
             pages = self._parts[part]
             best = make_policy(_FORESIGHT, capacity=self._size)
             bits = discard_bits(pages, best.access_many(pages, predicted=self._next(part)).evicted)
-            flipped = np.random.default_rng([self._seed, part]).random(len(bits)) < self._wrong
-            self._bits[part] = bits ^ flipped.astype(np.uint8)
+            self._bits[part] = wrong_bits(bits, ones=self._wrong, seed=self._seed + part)
         return self._bits[part]
 
 
