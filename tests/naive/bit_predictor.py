@@ -19,16 +19,22 @@ class Page:
     labels: list[int] = field(default_factory=lambda: [0, 0])
 
 
+def log2(number: float) -> float:
+    """Linear between powers of 2."""
+    mantissa, exponent = math.frexp(number)
+    return exponent - 1 + 2 * mantissa - 1
+
+
 def bucket(number: float, most: int) -> int:
-    return min(most - 1, int(2.0 * math.log2(number + 1)))
+    return min(most - 1, int(2.0 * log2(number + 1)))
 
 
 def seen(record: Page, page: int, capacity: int, window: int) -> tuple[list[float], list[object]]:
     """What the model sees: numbers, and keys of combinations."""
     far = record.gaps[0] == 0.0 or record.gaps[0] >= window
-    gaps = [0.0 if g == 0.0 else (math.log2(min(g, window) + 1) - math.log2(capacity + 1)) / 4 for g in record.gaps]
-    count = math.log2(record.count + 1) / 4
-    decayed = [math.log2(d + 1) / 2 for d in record.decayed]
+    gaps = [0.0 if g == 0.0 else (log2(min(g, window) + 1) - log2(capacity + 1)) / 4 for g in record.gaps]
+    count = log2(record.count + 1) / 4
+    decayed = [log2(d + 1) / 2 for d in record.decayed]
     label = record.labels[0] / 2
     numbers = [1.0, float(far), *gaps, float(record.gaps[1] == 0), float(record.gaps[2] == 0), count, *decayed, label]
     numbers = [float(np.float32(number)) for number in numbers]
