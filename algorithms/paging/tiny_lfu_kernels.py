@@ -25,12 +25,13 @@ N_HASHES = 4
 @inlined
 def counter(a: CacheArrays, page: int, hashed: int) -> tuple[int, int]:
     """The word and the shift of a page's counter under one of the hash functions."""
-    words = np.uint64(len(a.numbers) - SKETCH)
-    mixed = (np.uint64(page) + np.uint64(hashed) * np.uint64(0xA24BAED4963EE407)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = np.uint64(page) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     mixed ^= mixed >> np.uint64(32)
-    word, shift = mixed & (words - np.uint64(1)), (mixed >> np.uint64(58)) & np.uint64(60)
-    return SKETCH + int(np.int64(word)), int(np.int64(shift))
+    stride = (mixed >> np.uint64(36)) | np.uint64(1)
+    word = (mixed + np.uint64(hashed) * stride) & np.uint64(len(a.numbers) - SKETCH - 1)
+    shift = (mixed >> np.uint64(4 * hashed + 46)) & np.uint64(15)
+    return SKETCH + int(np.int64(word)), 4 * int(np.int64(shift))
 
 
 @inlined

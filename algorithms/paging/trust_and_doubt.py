@@ -48,6 +48,7 @@ class TrustAndDoubt(CompositePolicy):
     [-1, -1, 2, -1, 3]
     """
 
+    advice = "next arrival"
     _kernel = serve_trust_and_doubt
 
     def __init__(self, *, capacity: int, table: str = "dense", seed: int = 0) -> None:
