@@ -230,8 +230,8 @@ def one_bit_cache(
 def one_bit_cache(maxsize: Any = 128, typed: bool = False, *, policy: Policy = "learned_bit") -> Any:
     """Keep a function's results, as `functools.lru_cache` does, with a policy that learns which may leave.
 
-    A call whose result is kept takes about three microseconds, twenty times as long as with `functools.lru_cache`: it
-    pays where the function takes a good deal longer, and LRU keeps the wrong results.
+    A call takes one to three microseconds, forty times as long as with `functools.lru_cache`, which is written in C: it
+    pays where the function takes a good deal longer than that, and LRU keeps the wrong results.
 
     Parameters
     ----------
