@@ -97,9 +97,9 @@ def main() -> None:
         path = Path(folder) / "trace.oracleGeneral"
         write_trace(pages, path)
         for name in [*PEERS, *ALONE]:
-            contestants: dict[str, Callable[[], int]] = {
-                "dense": ours(name, given.capacity, pages, bits, "dense"),
-                "hash": ours(name, given.capacity, pages, bits, "hash"),
+            contestants = {
+                table: ours(name, given.capacity, pages, bits, table)
+                for table in (["dense"] if name == "opt" else ["dense", "hash"])
             }
             if name in PEERS:
                 contestants["libcachesim"] = replay(PEERS[name], given.capacity, path)

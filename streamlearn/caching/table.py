@@ -10,8 +10,8 @@ import numpy as np
 from ..compiled import inlined, kernel
 from .arrays import HASHED, NONE, CacheArrays
 
-LARGEST_DENSE = (1 << 28) - 1
-"""Greatest page of a dense table, which then takes 1 GiB."""
+LARGEST_DENSE = (1 << 27) - 1
+"""Greatest page of a dense table, which then takes 512 MiB."""
 
 
 def hashed_size(nodes: int) -> int:

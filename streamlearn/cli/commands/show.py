@@ -28,7 +28,9 @@ class Group(StrEnum):
     metrics = "metrics"
 
 
-def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, policies, streams or metrics")]) -> None:
+def list_names(
+    what: Annotated[Group, typer.Argument(help="learners, detectors, policies, streams or metrics")],
+) -> None:
     """List learners, detectors, cache policies, streams or metrics, each with one line about it."""
     from .. import tables
 
@@ -37,7 +39,8 @@ def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, 
 
 def describe(
     name: Annotated[
-        str, typer.Argument(help="A learner, a detector, a policy, a stream, or a metric.", autocompletion=complete_name)
+        str,
+        typer.Argument(help="A learner, a detector, a policy, a stream, or a metric.", autocompletion=complete_name),
     ],
 ) -> None:
     """Describe a learner, a detector or a cache policy (parameters and their meaning), a stream or a metric."""
