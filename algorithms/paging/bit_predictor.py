@@ -17,7 +17,7 @@ from streamlearn.parameters import call_of, check_range, parameters_of
 
 from . import bit_predictor_kernels as kernels
 from .bit_predictor_kernels import PredictorArrays, make_predictor, predictor_address
-from .hindsight_kernels import N_RING_COLUMNS, judge_state_is_sound, start_judging
+from .hindsight_kernels import N_RING_COLUMNS, TIME, judge_state_is_sound, start_judging
 
 FEATURES = (
     "constant", "is_new", "gap", "gap_before", "gap_before_that", "no_gap_before", "no_gap_before_that", "count",
@@ -151,7 +151,7 @@ class OnlineBitPredictor:
     @property
     def _waiting(self) -> int:
         """Requests whose labels may not be known."""
-        return int(self._arrays.numbers[kernels.TIME] - self._arrays.numbers[kernels.SETTLED])
+        return int(self._arrays.numbers[TIME] - self._arrays.numbers[kernels.SETTLED])
 
     def _by_model(self, seen: np.ndarray) -> np.ndarray:
         classes = self._model.classes
@@ -164,7 +164,9 @@ class OnlineBitPredictor:
         labels = np.concatenate(self._labels)
         if len(labels):
             self._model.learn_many(np.concatenate(self._judged), labels)
-        self._judged, self._labels, self._in_block = [], [], 0
+        self._judged.clear()
+        self._labels.clear()
+        self._in_block = 0
 
     # -- state ----------------------------------------------------------------------------------------------------
 
@@ -269,7 +271,7 @@ class OnlineBitPredictor:
     def _check(self, a: PredictorArrays) -> None:
         """Refuse restored arrays that could lead the kernels astray."""
         size, n_free = len(a.pages), int(a.numbers[kernels.FREE])
-        time = int(a.numbers[kernels.TIME])
+        time = int(a.numbers[TIME])
         if not 0 <= n_free <= size or not judge_state_is_sound(a.numbers, a.ring, self.capacity):
             raise StateError("array 'ring': the judgements are broken")
         free = a.free[:n_free]
@@ -301,7 +303,7 @@ class OnlineBitPredictor:
             raise StateError("array 'history': a number is out of range")
         if history.max() > 1e15:
             raise StateError("array 'history': a number is out of range")
-        if fill(a) >= 0:
+        if fill(a) >= 0:  # type: ignore[arg-type]  # it has what a CacheArrays has to find pages
             raise StateError("array 'pages': a page is there twice")
 
     @property

@@ -51,11 +51,12 @@ def hindsight_bits(pages: Any, k: int, window: int | None = None) -> Hindsight:
 
     Examples
     --------
+    >>> from streamlearn.algorithms.paging import hindsight_bits
     >>> bits, known = hindsight_bits([1, 2, 3, 1, 2], 2)
     >>> bits.tolist()
     [0, 1, 1, 1, 1]
     >>> known.tolist()
-    [3, 3, 3, 5, 5]
+    [3, 3, 5, 5, 5]
     """
     check_range("k", k, 1, LARGEST_CAPACITY, kind=int)
     rows = np.unique(checked_pages(pages), return_inverse=True)[1].astype(np.int64)

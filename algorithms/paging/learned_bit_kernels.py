@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamlearn.caching.arrays import HASHED, HIT, NONE, requests_at
+from streamlearn.caching.arrays import HASHED, HIT, NONE, arrays_at, requests_at
 from streamlearn.caching.table import find
 from streamlearn.compiled import address_of, borrowed, by_address, inlined, kernel, struct
 
 from .bit_predictor_kernels import predict_rows
 from .bit_queues_kernels import step_bit_s3_fifo, step_bit_sieve
 from .clock_kernels import step_sieve
-from .combiner_kernels import FOLLOWED, arrays_at, choose_by_weight, follow
+from .combiner_kernels import FOLLOWED, choose_by_weight, follow
 from .marking_kernels import step_mark0
 from .recency_kernels import step_bit_lru, step_lru
 from .s3_fifo_kernels import step_s3_fifo
