@@ -61,16 +61,17 @@ def test_the_key_must_be_there() -> None:
         learner.restore({"schema": None, "policy": {"arrays": 3}})
 
 
-def pipeline(broker: MemoryBroker, folder: Path) -> sl.Pipeline:
-    return sl.Pipeline(
-        name="front",
-        source=MemorySource(broker, "requests"),
-        schema={"id": "request"},
-        learner={"type": "one_bit_cache", "capacity": 8, "field": "user"},
-        sink=MemorySink(broker, "decisions"),
-        checkpoint={"dir": str(folder / "state"), "every": 100},
-        batch={"rows": 7, "wait": 0},
-    )
+def pipeline(broker: MemoryBroker, folder: Path, **settings: Any) -> sl.Pipeline:
+    given: dict[str, Any] = {
+        "name": "front",
+        "source": MemorySource(broker, "requests"),
+        "schema": {"id": "request"},
+        "learner": {"type": "one_bit_cache", "capacity": 8, "field": "user"},
+        "sink": MemorySink(broker, "decisions"),
+        "checkpoint": {"dir": str(folder / "state"), "every": 100},
+        "batch": {"rows": 7, "wait": 0},
+    }
+    return sl.Pipeline(**{**given, **settings})
 
 
 def test_a_pipeline_that_is_killed_decides_as_one_that_is_not(tmp_path: Path) -> None:
@@ -96,6 +97,22 @@ def test_a_pipeline_that_is_killed_decides_as_one_that_is_not(tmp_path: Path) ->
     for decision in killed.documents("decisions"):
         assert by_id.setdefault(decision["id"], decision["details"]) == decision["details"]  # again, but the same
     assert [by_id[row["request"]] for row in rows] == [decision["details"] for decision in decisions]
+
+
+def test_a_cache_for_each_tenant(tmp_path: Path) -> None:
+    pages = requests(200, most=30).tolist()
+    rows = [{"request": i, "tenant": "ab"[i % 2], "user": page} for i, page in enumerate(pages)]
+    broker = MemoryBroker({"requests": [rows]})
+    made = pipeline(broker, tmp_path, key="tenant")
+    made.run()
+    decisions = broker.documents("decisions")
+    for tenant in (0, 1):
+        alone = sl.OneBitCacheLearner(capacity=8, field="user")
+        own = [{"user": row["user"]} for row in rows[tenant::2]]
+        outputs = alone.process(sl.Schema.infer(own, target_kind="nominal").encode(own))
+        assert outputs.details is not None
+        assert [d["prediction"] for d in decisions[tenant::2]] == outputs.prediction.tolist()
+        assert [d["details"]["evicted"] for d in decisions[tenant::2]] == outputs.details["evicted"].tolist()
 
 
 def test_details_are_columns_of_tables() -> None:
