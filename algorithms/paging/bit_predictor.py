@@ -151,7 +151,7 @@ class OnlineBitPredictor:
     @property
     def _waiting(self) -> int:
         """Requests whose labels may not be known."""
-        return int(self._arrays.numbers[TIME] - self._arrays.numbers[kernels.SETTLED])
+        return 0 if self._arrays is None else int(self._arrays.numbers[TIME] - self._arrays.numbers[kernels.SETTLED])
 
     def _by_model(self, seen: np.ndarray) -> np.ndarray:
         classes = self._model.classes
@@ -175,40 +175,62 @@ class OnlineBitPredictor:
         self._judged: list[np.ndarray] = []
         self._labels: list[np.ndarray] = []
         self._in_block = 0
-        arrays = self._allocate()
+        self._arrays: PredictorArrays | None = None  # made at the first request: a predictor costs nothing before
+
+    def _layout(self) -> dict[str, tuple[Any, tuple[int, ...]]]:
+        """Dtypes and shapes of what a state holds."""
+        window, size = max(2, self.capacity * self.window), max(2, self.capacity * self.memory)
+        weights = kernels.PAGES + (1 << self._weight_bits(size))
+        return {
+            "pages": (np.int64, (size,)),
+            "latest": (np.int64, (size,)),
+            "history": (np.float32, (size, kernels.N_HISTORY)),
+            "features": (np.float32, (size, kernels.N_FEATURES)),
+            "pairs": (np.int32, (size, kernels.N_PAIRS)),
+            "free": (np.int32, (size,)),
+            "recent": (np.int32, (size,)),
+            "ring": (np.int32, (window, N_RING_COLUMNS)),
+            "numbers": (np.int64, (kernels.N_NUMBERS,)),
+            "weights": (np.float64, (weights,)),
+            "squares": (np.float64, (weights,)),
+        }
+
+    def _weight_bits(self, size: int) -> int:
+        return min(16, room(size, 256).bit_length() - 1)
+
+    def _whole(self, saved: Mapping[str, np.ndarray]) -> PredictorArrays:
+        """The arrays of a state and those that follow from the parameters."""
+        size = len(saved["pages"])
+        bits = self._weight_bits(size)
+        options = [self.capacity, 1, self.learning_rate, self.pair_rate, self.learner is None, bits]
+        return PredictorArrays(
+            options=np.array(options, np.float64), table=np.full(hashed_size(size), -1, np.int32), **saved
+        )
+
+    def _begin(self) -> None:
+        arrays = self._whole({name: np.zeros(shape, dtype) for name, (dtype, shape) in self._layout().items()})
         start_judging(arrays.numbers)
+        arrays.pages[:] = -1
         arrays.numbers[kernels.FREE] = len(arrays.free)
         arrays.free[:] = np.arange(len(arrays.free))[::-1]
         self._set(arrays)
 
-    def _allocate(self) -> PredictorArrays:
-        window, size = max(2, self.capacity * self.window), max(2, self.capacity * self.memory)
-        bits = min(16, room(size, 256).bit_length() - 1)
-        weights = kernels.PAGES + (1 << bits)
-        return PredictorArrays(
-            options=np.array([self.capacity, 1, self.learning_rate, self.pair_rate, self.learner is None, bits]) * 1.0,
-            table=np.full(hashed_size(size), -1, np.int32),
-            pages=np.full(size, -1, np.int64),
-            latest=np.zeros(size, np.int64),
-            history=np.zeros((size, kernels.N_HISTORY), np.float32),
-            features=np.zeros((size, kernels.N_FEATURES), np.float32),
-            pairs=np.zeros((size, kernels.N_PAIRS), np.int32),
-            free=np.zeros(size, np.int32),
-            recent=np.zeros(size, np.int32),
-            ring=np.zeros((window, N_RING_COLUMNS), np.int32),
-            numbers=np.zeros(kernels.N_NUMBERS, np.int64),
-            weights=np.zeros(weights),
-            squares=np.zeros(weights),
-        )
-
     def _set(self, arrays: PredictorArrays) -> None:
         self._arrays, self._struct = arrays, make_predictor(arrays)  # known by its address: it is kept alive here
-        self.address = predictor_address(self._struct)
+
+    @property
+    def address(self) -> int:
+        """Where kernels find it."""
+        if self._arrays is None:
+            self._begin()
+        return int(predictor_address(self._struct))
 
     def state(self) -> dict[str, Any]:
-        """Everything learned and everything waiting for its label: copies of the arrays."""
+        """Everything learned and everything waiting for its label: copies of the arrays; None before the first
+        request."""
         with self._lock:
-            arrays = {name: getattr(self._arrays, name).copy() for name in _SAVED}
+            known = self._arrays
+            arrays = None if known is None else {name: getattr(known, name).copy() for name in self._layout()}
             if self.learner is None:
                 return {"arrays": arrays}
             none = np.empty((0, kernels.N_FEATURES))
@@ -231,6 +253,9 @@ class OnlineBitPredictor:
         names = {"arrays"} if self.learner is None else {"arrays", "model", "judged", "labels", "in_block"}
         if not isinstance(state, Mapping) or set(state) != names:
             raise StateError(f"{type(self).__name__}: a state has the keys {', '.join(sorted(names))}")
+        if state["arrays"] is None:
+            self.reset()
+            return
         arrays = self._unpack(state["arrays"])
         if self.learner is None:
             with self._lock:
@@ -255,16 +280,16 @@ class OnlineBitPredictor:
             self._set(arrays)
 
     def _unpack(self, saved: Any) -> PredictorArrays:
-        arrays = self._allocate()
-        if not isinstance(saved, Mapping) or set(saved) != set(_SAVED):
-            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(_SAVED)}")
-        for name in _SAVED:
-            array, wanted = saved[name], getattr(arrays, name)
-            if not isinstance(array, np.ndarray) or array.dtype != wanted.dtype or array.shape != wanted.shape:
-                raise StateError(f"array {name!r}: expected {wanted.dtype} {wanted.shape}")
+        layout = self._layout()
+        if not isinstance(saved, Mapping) or set(saved) != set(layout):
+            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(layout)}")
+        for name, (dtype, shape) in layout.items():
+            array = saved[name]
+            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+                raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {shape}")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise StateError(f"array {name!r} holds NaN or infinity")
-            wanted[...] = array
+        arrays = self._whole({name: np.array(saved[name], order="C") for name in layout})
         self._check(arrays)
         return arrays
 
@@ -314,7 +339,8 @@ class OnlineBitPredictor:
     @property
     def nbytes(self) -> int:
         """Size of the state in bytes."""
-        return sum(array.nbytes for array in self._arrays) + (0 if self.learner is None else self._model.nbytes)
+        own = 0 if self._arrays is None else sum(array.nbytes for array in self._arrays)
+        return own + (0 if self.learner is None else int(self._model.nbytes))
 
     def reset(self) -> None:
         """Forget every request and everything learned; the parameters stay."""
@@ -327,8 +353,3 @@ class OnlineBitPredictor:
 
     def __repr__(self) -> str:
         return call_of(self)
-
-
-_SAVED = (
-    "pages", "latest", "history", "features", "pairs", "free", "recent", "ring", "numbers", "weights", "squares",
-)  # fmt: skip

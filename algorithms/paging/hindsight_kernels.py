@@ -147,7 +147,7 @@ def judge_state_is_sound(numbers: np.ndarray, ring: np.ndarray, capacity: int) -
     """Whether restored arrays can't lead the kernels astray: all ways end at peaks, and the peaks are one list."""
     size = len(ring)
     time, slot, front, back = numbers[TIME], numbers[SLOT], numbers[FRONT], numbers[BACK]
-    if time < 0 or slot != time % size or not -1 <= numbers[FULL] < max(time, 1):
+    if not 0 <= time < 1 << 62 or slot != time % size or not -1 <= numbers[FULL] < max(time, 1):
         return False
     if not (-1 <= front < size and -1 <= back < size) or (front < 0) != (back < 0):
         return False
