@@ -55,7 +55,7 @@ def naive_answers(
 
 COMBINED = ["lru", "mark0:seed=4", "s3_fifo"]
 NAIVE: dict[str, tuple[Callable[[int], Any], dict[str, Any]]] = {
-    **{name: (cls, {}) for name, cls in naive.POLICIES.items()},
+    **{name: (cls, {}) for name, cls in naive.POLICIES.items() if name in registry.names("policies")},
     "guard:relax=3,memory=1": (lambda k: naive.Guard(k, relax=3, memory=1), {}),
     "s3_fifo:small=0.5,ghost=2": (lambda k: naive.S3FIFO(k, 0.5, 2.0), {}),
     "w_tiny_lfu:window=0.3,protected=0.6,sample=3": (lambda k: naive.WTinyLFU(k, 0.3, 0.6, 3), {}),
@@ -71,7 +71,8 @@ NAIVE: dict[str, tuple[Callable[[int], Any], dict[str, Any]]] = {
 
 
 def test_every_policy_has_an_oracle() -> None:
-    assert set(registry.names("policies")) <= set(NAIVE)
+    elsewhere = {"learned_bit"}  # tests/test_learned_bit.py
+    assert set(registry.names("policies")) - elsewhere <= set(NAIVE)
 
 
 @pytest.mark.parametrize("name", NAIVE)
