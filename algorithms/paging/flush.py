@@ -28,8 +28,8 @@ class Flush(_TwoLists):
     """Evicts pages whose last bit was 1; when there are none, every cached page becomes such a page.
 
     With discard bits, of which ``eta0`` are wrong zeros and ``eta1`` wrong ones, it has at most
-    ``OPT + (capacity - 1) eta0 + eta1`` faults: optimal if the bits are right (Antoniadis et al., Paging with Succinct
-    Predictions, 2023, has such an algorithm under another name; this form and its proof are ours). Of several pages
+    ``OPT + (capacity - 1) eta0 + eta1`` faults: optimal if the bits are right. Antoniadis et al. (Paging with Succinct
+    Predictions, 2023) state such a bound, as we know second-hand; this form and its proof are ours. Of several pages
     whose bit is 1, the one not requested for the longest time leaves.
 
     Parameters

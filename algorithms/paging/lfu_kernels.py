@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamlearn.caching.arrays import HIT, NONE, CacheArrays, serve
-from streamlearn.caching.rings import FREE, head, is_empty, last, move
+from streamlearn.caching.rings import FREE, NEXT, PREVIOUS, head, is_empty, last, move
 from streamlearn.caching.table import drop, find, put
 from streamlearn.compiled import inlined, kernel
 
@@ -55,6 +55,9 @@ def step_lfu(a: CacheArrays, page: int, bit: int, predicted: float) -> int:
         count = a.numbers[ring] + 1
         target = int(a.nodes[head(a, ring), ABOVE])
         if target == FREE or a.numbers[target] != count:
+            if a.nodes[node, NEXT] == a.nodes[node, PREVIOUS]:  # it is alone: its list gets the greater count
+                a.numbers[ring] = count
+                return HIT
             target = insert_above(a, ring, count)
         move(a, node, target)
         a.nodes[node, LIST] = target

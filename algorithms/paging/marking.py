@@ -54,10 +54,10 @@ class Mark0(_RandomPolicy):
     """Evicts pages whose last bit was 1; when there are none, unmarked pages at random, as `Marker` does.
 
     With discard bits, of which ``eta0`` are wrong zeros and ``eta1`` wrong ones, it has at most
-    ``OPT + 2 H(capacity) eta0 + eta1`` faults on average over seeds, where H(k) = 1 + 1/2 + … + 1/k (Antoniadis et al.,
-    Paging with Succinct Predictions, 2023; this form and its proof are ours). Requested pages are marked; when all
-    cached pages are marked 0-pages, all marks go. Of several pages whose bit is 1, a random one leaves. If all bits are
-    0, it is `Marker`.
+    ``OPT + 2 H(capacity) eta0 + eta1`` faults on average over seeds, where H(k) = 1 + 1/2 + … + 1/k. Antoniadis et al.
+    (Paging with Succinct Predictions, 2023) state this bound, as we know second-hand; this form and its proof are ours.
+    Requested pages are marked; when all cached pages are marked 0-pages, all marks go. Of several pages whose bit is 1,
+    a random one leaves. If all bits are 0, it is `Marker`.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ class MarkAndPredict(_RandomPolicy):
 
     With phase bits, of which ``eta0`` are wrong zeros and ``eta1`` wrong ones, it has at most
     ``2 OPT + H(capacity) eta0 + eta1`` faults on average over seeds, and, however wrong they are, O(log k) times the
-    faults of the optimal policy (Antoniadis et al., Paging with Succinct Predictions, 2023; this form and its proof are
-    ours). If all bits are 0, it is `Marker`.
+    faults of the optimal policy. Antoniadis et al. (Paging with Succinct Predictions, 2023) state these bounds, as we
+    know second-hand; this form and its proof are ours. If all bits are 0, it is `Marker`.
 
     Parameters
     ----------

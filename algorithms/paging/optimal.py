@@ -75,7 +75,7 @@ def opt(pages: Any, k: int) -> Optimum:
     """Serve requests with the fewest faults: evict the page whose next request is the farthest away (Belady, 1966).
 
     Among pages that are not requested again, the one whose last request is the longest ago goes first: so the bits are
-    unique. Takes about 20 ns a request, whatever the size of the cache.
+    unique. A request takes O(log n) steps, to the base 64, whatever the size of the cache.
 
     Parameters
     ----------

@@ -48,11 +48,10 @@ def frequency(a: CacheArrays, page: int) -> int:
 def count(a: CacheArrays, page: int) -> None:
     """Count a request, and halve all counters when it is time."""
     least = frequency(a, page)
-    if least < 15:
-        for hashed in range(N_HASHES):
-            word, shift = counter(a, page, hashed)
-            if (a.numbers[word] >> shift) & 15 == least:
-                a.numbers[word] += np.int64(1) << shift
+    for hashed in range(N_HASHES):
+        word, shift = counter(a, page, hashed)
+        raised = np.int64((a.numbers[word] >> shift) & 15 == least) & np.int64(least < 15)  # no branch to mispredict
+        a.numbers[word] += raised << shift
     a.numbers[COUNTED] += 1
     if a.numbers[COUNTED] >= int(a.options[MOST_COUNTED]):
         a.numbers[COUNTED] //= 2

@@ -199,6 +199,28 @@ class S3FIFO:
         return False, evicted
 
 
+class BitSieve(Sieve):
+    """Spares pages whose last bit was 0."""
+
+    def request(self, page: int, bit: int, predicted: float) -> Answer:
+        answer = super().request(page, bit, predicted)
+        (self.used.discard if bit else self.used.add)(page)
+        return answer
+
+
+class BitS3FIFO(S3FIFO):
+    """0-pages are loaded to the main queue, and hits with bit 1 are not counted."""
+
+    def request(self, page: int, bit: int, predicted: float) -> Answer:
+        if bit and (page in self.small or page in self.main):
+            return True, None
+        hit, evicted = super().request(page, bit, predicted)
+        if not bit and not hit and page in self.small:
+            del self.small[page]
+            self.main[page] = 0
+        return hit, evicted
+
+
 class WTinyLFU:
     """With exact counts, which a large enough sketch has too."""
 
@@ -728,6 +750,8 @@ def true_phase_bits(pages: Sequence[int], k: int) -> list[int]:
 
 POLICIES: dict[str, Callable[..., Any]] = {
     "arc": ARC,
+    "bit_s3_fifo": BitS3FIFO,
+    "bit_sieve": BitSieve,
     "bitlru": lambda k: TwoLists(k, flush=False),
     "bitrand": BitRand,
     "blind_oracle": BlindOracle,
