@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AnomalyDetector": "unsupervised",
     "Batch": "batch",
+    "CachePolicy": "caching",
     "Chain": "chain",
     "Classifier": "array_learner",
     "Clusterer": "unsupervised",
@@ -23,6 +24,7 @@ _HOMES = {
     "InputError": "errors",
     "Learner": "learner",
     "MissingExtraError": "errors",
+    "OneBitCache": "caching",
     "OptionError": "errors",
     "Range": "tuning",
     "Regressor": "array_learner",
@@ -44,11 +46,13 @@ _HOMES = {
     "load": "models",
     "make_detector": "models",
     "make_learner": "models",
+    "make_policy": "models",
+    "one_bit_cache": "caching",
     "open_stream": "source",
     "tune": "tuning",
 }
 
-_GROUPS = ("learners", "detectors", "reservoirs")
+_GROUPS = ("learners", "detectors", "policies", "reservoirs")
 """Groups of the registry whose classes are public names."""
 
 
@@ -66,7 +70,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _registered(name: str) -> Any:
-    """A class of a learner, a detector or a reservoir, found by its name among what packages register."""
+    """A class of a learner, a detector, a policy or a reservoir, found by its name among what packages register."""
     from . import registry
 
     for group in _GROUPS:

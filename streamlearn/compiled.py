@@ -45,7 +45,8 @@ def entry_of(function: Callable[..., Any], *arguments: str) -> Callable[..., Any
     """
     dispatcher = cast(Any, function)
     signature = tuple(getattr(types, argument) for argument in arguments)
-    dispatcher.compile(signature)
+    if signature not in dispatcher.overloads:
+        dispatcher.compile(signature)
     return cast(Callable[..., Any], dispatcher.overloads[signature].entry_point)
 
 

@@ -19,7 +19,7 @@ from .parameters import call_of, parameters_of
 from .schema import Schema
 from .work import learning, predicting
 
-Task = Literal["classification", "regression", "transformation", "anomaly", "clustering"]
+Task = Literal["classification", "regression", "transformation", "anomaly", "clustering", "caching"]
 SUPERVISED: tuple[Task, ...] = ("classification", "regression")
 """Tasks that need targets; learners of the others take them, and don't look at them."""
 SCORED: tuple[Task, ...] = ("regression", "anomaly")
@@ -33,14 +33,17 @@ class Outputs:
     Parameters
     ----------
     prediction : int64 [n] or float64 [n]
-        Class codes or clusters (-1: nothing learned yet), values or scores; rows that the schedule does not predict
-        keep -1 or 0.
+        Class codes or clusters (-1: nothing learned yet), hits (1) or misses (0), values or scores; rows that the
+        schedule does not predict keep -1 or 0.
     proba : float64 [n, C] or None
         Class probabilities, if they were asked for.
+    details : dict of object [n], optional
+        What else the learner says of each row, by name: values that JSON can hold, None where there is nothing to say.
     """
 
     prediction: np.ndarray
     proba: np.ndarray | None = None
+    details: dict[str, np.ndarray] | None = None
 
 
 class Learner(river.base.Estimator):

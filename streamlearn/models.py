@@ -1,4 +1,4 @@
-"""Learners and detectors by their registered names, and out of model files."""
+"""Learners, detectors and cache policies by their registered names, and out of model files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .learner import Learner
 from .schema import Schema
 
 if TYPE_CHECKING:
+    from .caching import CachePolicy
     from .detector import Detector
 
 
@@ -75,18 +76,47 @@ def make_detector(spec: str | Mapping[str, Any], **params: Any) -> Detector:
     >>> make_detector("adwin:delta=0.01")
     ADWIN(delta=0.01)
     """
+    detector: Detector = build(*_named("a detector", spec, params), "detectors")
+    return detector
+
+
+def make_policy(spec: str | Mapping[str, Any], **params: Any) -> CachePolicy:
+    """Make a cache policy by its registered name.
+
+    Parameters
+    ----------
+    spec
+        ``"NAME"`` or ``"NAME:param=value,…"``, or a mapping with the key ``type`` and the parameters.
+    params
+        Further parameters, such as ``capacity``, which every policy needs.
+
+    Raises
+    ------
+    OptionError
+        If the name or a parameter is unknown (the message suggests the near ones) or a value is out of range.
+
+    Examples
+    --------
+    >>> make_policy("mark0:seed=3", capacity=100)
+    Mark0(capacity=100, seed=3)
+    """
+    policy: CachePolicy = build(*_named("a policy", spec, params), "policies")
+    return policy
+
+
+def _named(what: str, spec: str | Mapping[str, Any], params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name and the parameters that a specification gives."""
     if isinstance(spec, str):
         name, given = registry.parse_call(spec)
     elif isinstance(spec, Mapping) and isinstance(spec.get("type"), str):
         name, given = spec["type"], {key: value for key, value in spec.items() if key != "type"}
     else:
-        raise OptionError(f"a detector is written NAME:param=value or as a mapping with the key 'type', not {spec!r}")
-    detector: Detector = build(name, {**given, **params}, "detectors")
-    return detector
+        raise OptionError(f"{what} is written NAME:param=value or as a mapping with the key 'type', not {spec!r}")
+    return name, {**given, **params}
 
 
 def build(name: str, params: Mapping[str, Any], group: str = "learners") -> Any:
-    """Call the constructor of a registered learner or detector with checked parameter names."""
+    """Call the constructor of something registered with checked parameter names."""
     cls = registry.load(group, name)
     known = [parameter for parameter in inspect.signature(cls.__init__).parameters if parameter != "self"]
     for param in params:
@@ -94,6 +124,9 @@ def build(name: str, params: Mapping[str, Any], group: str = "learners") -> Any:
             shown = ", ".join(parameter for parameter in known if parameter != "schema")
             error = registry.unknown_name("parameter", str(param), known)
             raise OptionError(f"{registry.full_name(group, name)}: {error} (parameters: {shown or 'none'})")
+    for param, parameter in inspect.signature(cls.__init__).parameters.items():
+        if param in known and parameter.default is parameter.empty and param not in params:
+            raise OptionError(f"{registry.full_name(group, name)} needs the parameter {param}")
     try:
         return cls(**params)
     except OptionError as error:
@@ -146,13 +179,23 @@ def revive(description: Mapping[str, Any]) -> Learner:
 
 def describe_detector(detector: Detector) -> dict[str, Any]:
     """What a detector's file holds: the registered type, the parameters, the state."""
-    name = registry.name_of("detectors", type(detector))
+    return _describe("detectors", "detector", detector)
+
+
+def describe_policy(policy: CachePolicy) -> dict[str, Any]:
+    """What a cache policy's file holds: the registered type, the parameters, the state."""
+    return _describe("policies", "policy", policy)
+
+
+def _describe(group: str, kind: str, made: Any) -> dict[str, Any]:
+    name = registry.name_of(group, type(made))
     if name is None:
         raise StateError(
-            f"{type(detector).__name__} is not registered, so a file could not be read again: register it as an entry "
-            "point of the group streamlearn.detectors"
+            f"{type(made).__name__} is not registered, so a file could not be read again: register it as an entry "
+            f"point of the group streamlearn.{group}"
         )
-    return {"detector": name, "params": detector.params, "state": detector.state()}
+    params = {key: _param_to_json(value) for key, value in made.params.items()}
+    return {kind: name, "params": params, "state": made.state()}
 
 
 def revive_detector(description: Mapping[str, Any]) -> Detector:
@@ -163,24 +206,42 @@ def revive_detector(description: Mapping[str, Any]) -> Detector:
     StateError
         If anything does not fit.
     """
-    if not isinstance(description, Mapping) or set(description) != {"detector", "params", "state"}:
-        raise StateError("a detector has the keys detector, params and state")
-    if not isinstance(description["detector"], str) or not isinstance(description["params"], Mapping):
-        raise StateError("a detector's name is text and its params are an object")
-    if description["detector"] not in registry.names("detectors"):
-        raise StateError(f"the file holds a {description['detector']!r}, which no installed package registers")
-    try:
-        detector: Detector = build(description["detector"], description["params"], "detectors")
-        detector.restore(description["state"])
-    except StateError:
-        raise
-    except (OptionError, TypeError, ValueError, KeyError, OverflowError) as error:
-        raise StateError(f"the state does not fit {description['detector']}: {error}") from error
+    detector: Detector = _revive("detectors", "detector", description)
     return detector
 
 
+def revive_policy(description: Mapping[str, Any]) -> CachePolicy:
+    """Make the cache policy that `describe_policy` described.
+
+    Raises
+    ------
+    StateError
+        If anything does not fit.
+    """
+    policy: CachePolicy = _revive("policies", "policy", description)
+    return policy
+
+
+def _revive(group: str, kind: str, description: Mapping[str, Any]) -> Any:
+    if not isinstance(description, Mapping) or set(description) != {kind, "params", "state"}:
+        raise StateError(f"a {kind} has the keys {kind}, params and state")
+    name = description[kind]
+    if not isinstance(name, str) or not isinstance(description["params"], Mapping):
+        raise StateError(f"a {kind}'s name is text and its params are an object")
+    if name not in registry.names(group):
+        raise StateError(f"the file holds a {name!r}, which no installed package registers")
+    try:
+        made = build(name, {key: _param_from_json(value) for key, value in description["params"].items()}, group)
+        made.restore(description["state"])
+    except StateError:
+        raise
+    except (OptionError, TypeError, ValueError, KeyError, OverflowError) as error:
+        raise StateError(f"the state does not fit {name}: {error}") from error
+    return made
+
+
 def load(path: str | Path) -> Any:
-    """Read any learner or detector from a file that its ``save`` wrote.
+    """Read any learner, detector or cache policy from a file that its ``save`` wrote.
 
     The file can't run code: its type is looked up among the registered ones, its arrays are checked against the
     layout and the index ranges that the type's kernels rely on.
@@ -194,7 +255,9 @@ def load(path: str | Path) -> Any:
     """
     content = container.load(path)
     try:
-        return revive_detector(content) if "detector" in content else revive(content)
+        if "detector" in content:
+            return revive_detector(content)
+        return revive_policy(content) if "policy" in content else revive(content)
     except StateError as error:
         raise StateError(f"{path}: {error}") from None
 

@@ -11,7 +11,18 @@ from typing import Any
 
 from .errors import OptionError, StreamlearnError, UnknownNameError
 
-GROUPS = ("learners", "estimators", "sources", "live_sources", "sinks", "formats", "detectors", "streams", "reservoirs")
+GROUPS = (
+    "learners",
+    "estimators",
+    "sources",
+    "live_sources",
+    "sinks",
+    "formats",
+    "detectors",
+    "streams",
+    "policies",
+    "reservoirs",
+)
 
 
 @cache
@@ -97,7 +108,12 @@ def full_name(group: str, name: str) -> str:
         return fitting[0]
     if fitting:
         raise UnknownNameError(f"{name!r} fits several {group}: {', '.join(fitting)}")
-    raise unknown_name(group.removesuffix("s").replace("_", " "), name, known)
+    raise unknown_name(singular(group), name, known)
+
+
+def singular(group: str) -> str:
+    """What one thing of a group is called: ``live_sources`` → ``live source``, ``policies`` → ``policy``."""
+    return re.sub("s$", "", re.sub("ies$", "y", group)).replace("_", " ")
 
 
 def load(group: str, name: str) -> Any:

@@ -9,7 +9,22 @@ import typer
 
 from .. import __version__
 from ..errors import OptionError, StreamlearnError
-from .commands import bench, ckpt, data, deadletter, demo, detect, doctor, evaluate, generate, produce, run, show, tune
+from .commands import (
+    bench,
+    cache,
+    ckpt,
+    data,
+    deadletter,
+    demo,
+    detect,
+    doctor,
+    evaluate,
+    generate,
+    produce,
+    run,
+    show,
+    tune,
+)
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -30,6 +45,7 @@ app.command("schema")(run.schema)
 app.command("produce")(produce.produce)
 app.command("demo")(demo.demo)
 app.add_typer(bench.app, name="bench")
+app.add_typer(cache.app, name="cache")
 app.add_typer(deadletter.app, name="deadletter")
 app.command("list")(show.list_names)
 app.command("describe")(show.describe)

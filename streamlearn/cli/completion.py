@@ -31,9 +31,15 @@ def complete_detector(incomplete: str) -> list[str]:
     return _beginning(incomplete, registry.names("detectors"))
 
 
+def complete_policy(incomplete: str) -> list[str]:
+    """Names of cache policies that begin so."""
+    return _beginning(incomplete, [*registry.names("policies"), "opt"])
+
+
 def complete_name(incomplete: str) -> list[str]:
-    """Names of streams, learners and detectors that begin so."""
-    return sorted([*complete_stream(incomplete), *complete_learner(incomplete), *complete_detector(incomplete)])
+    """Names of streams, learners, detectors and cache policies that begin so."""
+    registered = (name for group in ("learners", "detectors", "policies") for name in registry.names(group))
+    return sorted([*complete_stream(incomplete), *_beginning(incomplete, list(registered))])
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

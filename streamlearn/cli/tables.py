@@ -27,8 +27,13 @@ def detectors() -> Table:
     return _registered("detectors", "accepts")
 
 
+def policies() -> Table:
+    """Registered cache policies with the first sentence of their docstrings."""
+    return _registered("policies", "advice")
+
+
 def _registered(group: str, trait: str) -> Table:
-    table = _table(group.removesuffix("s"), trait, "what it is")
+    table = _table(registry.singular(group), trait, "what it is")
     for name in registry.names(group):
         try:
             cls = registry.load(group, name)

@@ -125,6 +125,7 @@ class KeyedModels:
         parts = _Parts(batch, self.targets(batch), schedule)
         self._check_room(parts)
         outputs = self._blank_model().learner._outputs(len(batch), proba)
+        told: dict[str, np.ndarray] = {}
         for part, key in enumerate(parts.keys):
             if parts.is_idle(part):
                 continue
@@ -135,9 +136,12 @@ class KeyedModels:
             outputs.prediction[rows] = given.prediction
             if outputs.proba is not None and given.proba is not None:
                 outputs.proba[rows] = given.proba
+            for name, values in (given.details or {}).items():
+                told.setdefault(name, np.full(len(batch), None, object))[rows] = values
             if learns:
                 self._learned(model)
         self._evict()
+        outputs.details = told or None
         return outputs
 
     def targets(self, batch: Batch) -> np.ndarray:

@@ -53,6 +53,7 @@ class _Line(msgspec.Struct, gc=False):
     prediction: Any
     probabilities: Any
     model_version: Any
+    details: Any
     shadows: Any
 
 
@@ -67,7 +68,8 @@ class Predictions(Output):
 
     As JSON, one object a prediction: ``prediction_id``, ``id``, ``key`` and ``event_time`` where the schema names such
     columns, ``prediction`` (the label as it came, or a number), ``probabilities`` by label where the learner gives
-    them, ``model_version``, and ``shadows`` by name where there are some. What is not known is null.
+    them, ``model_version``, ``details`` where the learner says more, such as what leaves a cache, and ``shadows`` by
+    name where there are some. What is not known is null.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ class Predictions(Output):
         The columns of the `Batch`.
     model_version
         Which model predicted.
+    details
+        What else the learner says of each row, by name.
     shadows
         The answers of others, which are only written down.
     record_keys
@@ -108,6 +112,7 @@ class Predictions(Output):
     event_time: np.ndarray | None = None
     key: pa.Array | None = None
     model_version: str | None = None
+    details: Mapping[str, np.ndarray] | None = None
     shadows: Mapping[str, Answers] = field(default_factory=dict)
     record_keys: Sequence[bytes | None] | None = None
     number: int | None = None
@@ -135,6 +140,7 @@ class Predictions(Output):
             self._labels(self.champion),
             self._probabilities(self.champion, texts),
             _absent(n) if self.model_version is None else [self.model_version] * n,
+            self._details(),
             self._shadows(texts) if self.shadows else _absent(n),
         )
         return Messages(_lines(list(lines)), keys=self.record_keys, number=self.number)
@@ -152,6 +158,8 @@ class Predictions(Output):
         if self.classes is not None:
             columns["probabilities"] = _maps(self.champion, _texts(tuple(self.classes)), n)
         columns["model_version"] = pa.array([self.model_version] * n, pa.string())
+        for name, values in (self.details or {}).items():
+            columns[f"detail.{name}"] = pa.array(values.tolist())
         for name, answers in self.shadows.items():
             columns[f"shadow.{name}"] = self._column(answers)
         return pa.RecordBatch.from_pydict(columns)
@@ -175,6 +183,11 @@ class Predictions(Output):
         for start, stop, k in _runs(answers, len(self)):
             told += _by_name(texts[:k])(answers.probabilities[start:stop, :k])
         return told
+
+    def _details(self) -> Sequence[Any]:
+        if self.details is None:
+            return _absent(len(self))
+        return [dict(zip(self.details, row, strict=True)) for row in zip(*self.details.values(), strict=True)]
 
     def _shadows(self, texts: tuple[str, ...] | None) -> Sequence[Any]:
         each = [

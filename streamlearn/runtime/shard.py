@@ -387,6 +387,7 @@ class Shard:
 
         champion, *shadows = self.contenders
         classified = champion.task == "classification"
+        said = outputs[champion.label].details
         keys = records.keys
         own_rows = rows if good is None else rows[good]
         whole = len(own_rows) == len(records)
@@ -399,6 +400,7 @@ class Shard:
             event_time=own(batch.event_time),
             key=own(batch.key),
             model_version=champion.version,
+            details=None if said is None else {name: new(values) for name, values in said.items()},
             shadows={shadow.label: answers(shadow.label, proba=False) for shadow in shadows},
             record_keys=keys if keys is None or whole else [keys[row] for row in own_rows],
             number=self.number,

@@ -16,6 +16,7 @@ EXTRA = [
     "drift_moe_classifier:variant=task,grace_period=5,delta=0.5,tau=0.5",
     "drift_moe_classifier:variant=task,fidelity=published",
     "half_space_trees:n_trees=3,height=3,window_size=4",
+    "one_bit_cache_learner:capacity=2,window=2,memory=3,epsilon=1.0",
     "standard_scaler | k_means:n_clusters=3,halflife=0.3",
     "knn_classifier:n_neighbors=3,window_size=7,weighted=true",
     "knn_regressor:n_neighbors=3,window_size=7,scale=false,aggregation_method=weighted_mean",

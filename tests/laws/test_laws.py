@@ -224,7 +224,7 @@ class TestHonestInput:
             assert math.isfinite(learner.predict_one(rows[0]))
         elif learner.task == "anomaly":
             assert 0.0 <= prediction <= 1.0
-        elif learner.task == "clustering":
+        elif learner.task in ("clustering", "caching"):
             assert prediction >= 0
         else:
             probabilities = learner.predict_proba_one(rows[0])
@@ -255,6 +255,8 @@ class TestHonestInput:
             assert math.isfinite(prediction)
         elif learner.task == "classification":
             assert prediction == "only"
+        elif learner.task == "caching":
+            assert prediction == 1  # a hit
         else:
             assert 0 <= prediction < 0.5  # in a crowd, or in the only cluster
 

@@ -23,12 +23,15 @@ class Group(StrEnum):
 
     learners = "learners"
     detectors = "detectors"
+    policies = "policies"
     streams = "streams"
     metrics = "metrics"
 
 
-def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, streams or metrics")]) -> None:
-    """List learners, detectors, streams or metrics, each with one line about it."""
+def list_names(
+    what: Annotated[Group, typer.Argument(help="learners, detectors, policies, streams or metrics")],
+) -> None:
+    """List learners, detectors, cache policies, streams or metrics, each with one line about it."""
     from .. import tables
 
     tables.console().print(getattr(tables, what.value)())
@@ -36,10 +39,11 @@ def list_names(what: Annotated[Group, typer.Argument(help="learners, detectors, 
 
 def describe(
     name: Annotated[
-        str, typer.Argument(help="A learner, a detector, a stream, or a metric.", autocompletion=complete_name)
+        str,
+        typer.Argument(help="A learner, a detector, a policy, a stream, or a metric.", autocompletion=complete_name),
     ],
 ) -> None:
-    """Describe a learner or a detector (parameters and their meaning), a stream or a metric."""
+    """Describe a learner, a detector or a cache policy (parameters and their meaning), a stream or a metric."""
     from ...datasets import datasets
     from ...evaluation.metrics import METRICS
 
@@ -59,7 +63,7 @@ def describe(
 
 def _group_of(name: str, others: list[str]) -> str:
     """The group in which a name is registered; the error for an unknown one lists the near ones of all kinds."""
-    groups = ("learners", "detectors", "streams")
+    groups = ("learners", "detectors", "policies", "streams")
     for group in groups:
         if name in registry.names(group):
             return group
@@ -93,16 +97,18 @@ def _stream(entry: Dataset) -> str:
 
 def _signature(cls: Any) -> str:
     parameters = [p for p in inspect.signature(cls).parameters.values() if p.name != "schema"]
-    return "(" + ", ".join(f"{p.name}={p.default!r}" for p in parameters) + ")"
+    given = (p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters)
+    return f"({', '.join(given)})"
 
 
 def inspect_model(
-    model: Annotated[Path, typer.Argument(help="A file that a learner or a detector was saved to.")],
+    model: Annotated[Path, typer.Argument(help="A file that a learner, a detector or a cache policy was saved to.")],
     schema: Annotated[bool, typer.Option("--schema", help="Print the schema as well.")] = False,
     text: Annotated[bool, typer.Option("--text", help="Draw a tree as text.")] = False,
     graphviz: Annotated[bool, typer.Option("--graphviz", help="Write a tree as Graphviz dot.")] = False,
 ) -> None:
     """Show what a model file holds: type, parameters, classes, size, and for trees their nodes."""
+    from ...caching import CachePolicy
     from ...detector import Detector
     from ...models import load
 
@@ -117,6 +123,9 @@ def inspect_model(
     typer.echo(f"file       {model.stat().st_size:,} bytes; in memory {learner.nbytes:,}")
     if isinstance(learner, Detector):
         typer.echo(f"drifts     {learner.n_detections:,}")
+        return
+    if isinstance(learner, CachePolicy):
+        typer.echo(f"cached     {len(learner.cached):,}")
         return
     if learner.classes:
         typer.echo(f"classes    {', '.join(map(str, learner.classes))}")
