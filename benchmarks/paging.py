@@ -1,6 +1,6 @@
 """Faults of the paging policies relative to the optimal ones: classical, told next arrivals, told one bit.
 
-    python benchmarks/paging.py TRACES [--seeds 10] [--tables classical arrivals bits traces noise]
+    python benchmarks/paging.py TRACES [--seeds 10] [--tables classical arrivals noise bits traces combined]
 
 ``TRACES`` is a folder of Parquet files with the columns ``object_id`` and, for several traces in a file, ``instance``.
 Ratios are totals over the instances of a file: the sum of a policy's faults by the sum of the fewest possible; random
@@ -32,6 +32,16 @@ TOLD_ARRIVALS: dict[str, tuple[str, dict[str, Any]]] = {
     "Trust&Doubt": ("trust_and_doubt", {}),
 }
 CLASSICAL = ["lru", "fifo", "clock", "lfu", "marker", "online_min", "arc", "s3_fifo", "sieve", "w_tiny_lfu"]
+OTHERS = (
+    ("twitter_cluster52_1m", 1000),
+    ("twitter_cluster52_1m", 14000),
+    ("cloudphysics_w106_2m", 1000),
+    ("cache2k_orm_busy_1m", 500),
+    ("cloudphysics_io", 5000),
+    ("corda_vaultservice", 1000),
+    ("lirs", 200),
+    ("address", 500),
+)
 TOLD_BITS = ["flush", "flush_rand", "mark0", "bitlru", "bitrand", "guard"]
 
 
@@ -176,19 +186,27 @@ def bits(files: dict[str, list[Trace]], seeds: int) -> None:
     )
 
 
+def combined(folder: Path, seeds: int) -> None:
+    """Combiners beside the policies that they combine."""
+    policies = ["lru", "s3_fifo", "sieve", "arc", "w_tiny_lfu"]
+    rows = []
+    for name, k in (("brightkite", 10), ("citi", 100), *OTHERS):
+        traces = read(folder / f"{name}.parquet", k)
+        alone = [ratio(traces, policy, {}, 1) for policy in policies]
+        followers = [
+            ratio(traces, "deterministic_combiner", {"policies": policies}, 1),
+            ratio(traces, "weighted_combiner", {"policies": policies}, seeds),
+        ]
+        cells = [*alone, *followers, *(faults / min(alone) for faults in followers)]
+        rows.append([name, str(k), *(f"{cell:.3f}" for cell in cells)])
+    header = ["trace", "k", *policies, "deterministic", "weighted", "deterministic : best", "weighted : best"]
+    table("Combiners of five policies", header, rows)
+
+
 def others(folder: Path, seeds: int) -> None:
     """The other traces: the optimal miss ratio, and policies relative to it."""
     rows = []
-    for name, k in (
-        ("twitter_cluster52_1m", 1000),
-        ("twitter_cluster52_1m", 14000),
-        ("cloudphysics_w106_2m", 1000),
-        ("cache2k_orm_busy_1m", 500),
-        ("cloudphysics_io", 5000),
-        ("corda_vaultservice", 1000),
-        ("lirs", 200),
-        ("address", 500),
-    ):
+    for name, k in OTHERS:
         traces = read(folder / f"{name}.parquet", k)
         optimal = sum(trace.faults for trace in traces) / sum(len(trace.pages) for trace in traces)
         policies = ["lru", "marker", "s3_fifo", "sieve", "arc", "w_tiny_lfu"]
@@ -205,7 +223,7 @@ def main() -> None:
     parser.add_argument("traces", type=Path)
     parser.add_argument("--seeds", type=int, default=10)
     tables = {"classical": classical, "arrivals": arrivals, "noise": noise, "bits": bits}
-    names = [*tables, "traces"]
+    names = [*tables, "traces", "combined"]
     parser.add_argument("--tables", nargs="*", choices=names, default=names)
     given = parser.parse_args()
     files = {
@@ -215,6 +233,8 @@ def main() -> None:
     for name in given.tables:
         if name == "traces":
             others(given.traces, min(given.seeds, 3))
+        elif name == "combined":
+            combined(given.traces, min(given.seeds, 3))
         else:
             tables[name](files, given.seeds)
 

@@ -145,6 +145,8 @@ def test_lists_and_descriptions() -> None:
     assert "hoeffding_tree_classifier" in run("list", "learners").stdout
     assert "electricity" in run("list", "streams").stdout
     assert "kappa_t" in run("list", "metrics").stdout
+    assert "next arrival" in run("list", "policies").stdout
+    assert "S3FIFO(capacity, table='dense', small=0.1" in run("describe", "s3_fifo").stdout
     described = run("describe", "hoeffding_tree_classifier").stdout
     assert "grace_period" in described
     assert "45,312" in run("describe", "electricity").stdout

@@ -41,7 +41,7 @@ def pleco(pages: Any, *, horizon: int = 5000) -> np.ndarray:
     --------
     >>> from streamlearn.algorithms.paging import pleco
     >>> [round(float(t), 1) for t in pleco([1, 2, 1, 1])]
-    [1.0, 3.2, 3.6, 4.4]
+    [1.0, 2.9, 3.5, 4.3]
     """
     check_range("horizon", horizon, 1, 1 << 30, kind=int)
     steps = np.arange(1, horizon + 1)
