@@ -52,7 +52,7 @@ _HOMES = {
     "tune": "tuning",
 }
 
-_GROUPS = ("learners", "detectors", "policies", "reservoirs")
+_GROUPS = ("learners", "detectors", "policies", "reservoirs", "forecasters")
 """Groups of the registry whose classes are public names."""
 
 
@@ -70,7 +70,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _registered(name: str) -> Any:
-    """A class of a learner, a detector, a policy or a reservoir, found by its name among what packages register."""
+    """A class of a registered learner, detector, policy, reservoir or forecaster, by its name."""
     from . import registry
 
     for group in _GROUPS:

@@ -71,6 +71,12 @@ from .algorithms.preprocessing import StandardScaler as StandardScaler
 from .algorithms.reservoirs import NVAR as NVAR
 from .algorithms.reservoirs import EchoStateReservoir as EchoStateReservoir
 from .algorithms.reservoirs import EIReservoir as EIReservoir
+from .algorithms.reservoirs import EIReservoirClassifier as EIReservoirClassifier
+from .algorithms.reservoirs import EIReservoirForecaster as EIReservoirForecaster
+from .algorithms.reservoirs import EIReservoirRegressor as EIReservoirRegressor
+from .algorithms.reservoirs import NLMSRegressor as NLMSRegressor
+from .algorithms.reservoirs import RidgeRegressor as RidgeRegressor
+from .algorithms.reservoirs import RLSRegressor as RLSRegressor
 from .algorithms.trees import ExtremelyFastDecisionTreeClassifier as ExtremelyFastDecisionTreeClassifier
 from .algorithms.trees import HoeffdingAdaptiveTreeClassifier as HoeffdingAdaptiveTreeClassifier
 from .algorithms.trees import HoeffdingAdaptiveTreeRegressor as HoeffdingAdaptiveTreeRegressor

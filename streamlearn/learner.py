@@ -57,6 +57,8 @@ class Learner(river.base.Estimator):
     """
 
     task: Task
+    hears_rows: bool = False
+    """Whether rows matter before their labels come: see `streamlearn.passing`."""
 
     def __init__(self, *, schema: Schema | None = None) -> None:
         if schema is not None and not isinstance(schema, Schema):

@@ -22,6 +22,7 @@ GROUPS = (
     "streams",
     "policies",
     "reservoirs",
+    "forecasters",
 )
 
 

@@ -37,7 +37,8 @@ from streamlearn import registry
 from streamlearn.random import generator, restart
 
 quick = settings(max_examples=15, deadline=None)
-NAMES = registry.names("streams")
+RECORDED = ("santa_fe",)  # these have neither seeds nor any number of rows
+NAMES = [name for name in registry.names("streams") if name not in RECORDED]
 ROWS = 400
 
 

@@ -12,7 +12,12 @@ from .concept_drift import concepts
 from .friedman import FriedmanDrift
 from .generator import MAX_ROWS, key
 from .hyperplane import Hyperplane
+from .input_drift import InputDrift
 from .led import LEDDrift
+from .lorenz import Lorenz
+from .mackey_glass import MackeyGlass
+from .memory import Memory
+from .narma import NARMA
 from .random_rbf import RandomRBFDrift
 from .random_tree import RandomTree
 from .sea import SEA
@@ -134,6 +139,40 @@ def friedman_gsg(*, seed: int = 1, rows: int = 200_000) -> Source:
         "friedman_gsg",
         FriedmanDrift(drift_type="gsg", positions=changes, transition_window=window, seed=seed, rows=rows),
     )
+
+
+def memory_a(*, seed: int = 1, rows: int = 30_000) -> Source:
+    """Recall the input of ten rows ago; for the middle third all inputs are halved and shifted by 1."""
+    source = Memory(delay=10, seed=seed, rows=rows)
+    return _named("memory_a", InputDrift(source, positions=_thirds(rows), gain=0.5, offset=1.0))
+
+
+def narma_a(*, seed: int = 1, rows: int = 30_000) -> Source:
+    """NARMA of order 10, for the middle third of order 20: two abrupt drifts of the system."""
+    return _named("narma_a", NARMA(order=10, then=20, positions=_thirds(rows), seed=seed, rows=rows))
+
+
+def narma_offset_a(*, seed: int = 1, rows: int = 30_000) -> Source:
+    """NARMA of order 10 whose inputs, in [0, 0.5], show 0.375 too much for the middle third."""
+    source = NARMA(order=10, seed=seed, rows=rows)
+    return _named("narma_offset_a", InputDrift(source, positions=_thirds(rows), offset=0.375))
+
+
+def mackey_glass_a(*, horizon: int = 20, seed: int = 1, rows: int = 30_000) -> Source:
+    """The Mackey-Glass series with a delay of 17, for the middle third of 30."""
+    source = MackeyGlass(tau=17, then=30, horizon=horizon, positions=_thirds(rows), seed=seed, rows=rows)
+    return _named("mackey_glass_a", source)
+
+
+def lorenz_a(*, horizon: int = 5, seed: int = 1, rows: int = 30_000) -> Source:
+    """Lorenz's attractor with a rho of 28, for the middle third of 35."""
+    source = Lorenz(rho=28.0, then=35.0, horizon=horizon, positions=_thirds(rows), seed=seed, rows=rows)
+    return _named("lorenz_a", source)
+
+
+def _thirds(rows: int) -> tuple[int, int]:
+    check_range("rows", rows, 100, MAX_ROWS, kind=int)
+    return rows // 3, 2 * rows // 3
 
 
 def _led(name: str, positions: Sequence[int], width: int, seed: int, rows: int) -> Source:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..batch import Batch
 from ..learner import Learner, Outputs
+from ..passing import process_passing
 from ..schema import Schema
 from .classification import ClassificationMetrics
 from .labels import Step
@@ -112,7 +113,7 @@ class Contestant:
             weight = teach if batch.weight is None else batch.weight * teach
             batch = Batch(batch.schema, batch.X, batch.y, weight)
         self._count(batch, order)
-        return self.learner.process(batch, schedule, proba=self.proba)
+        return process_passing(self.learner, batch, schedule, proba=self.proba)
 
     def _walk_asking(self, step: Step, asked: np.ndarray) -> Outputs:
         """Predict, ask for some labels, and learn those that arrive; ``asked`` is completed on the way.

@@ -17,6 +17,7 @@ from ..evaluation.classification import ClassificationMetrics
 from ..evaluation.metrics import DEFAULT_METRICS, needs_proba
 from ..evaluation.regression import RegressionMetrics
 from ..learner import SUPERVISED, Learner, Outputs
+from ..passing import process_passing
 from ..registry import name_of
 from ..schema import Schema
 from ..work import test_then_train
@@ -89,7 +90,7 @@ class Contender:
         """
         if not self._foreign:
             try:
-                return self.learner.process(batch, schedule, proba=proba), {}
+                return process_passing(self.learner, batch, schedule, proba=proba), {}
             except InputError:
                 if self._plan.errors.process == "stop" or len(batch) == 1:
                     raise
@@ -106,9 +107,8 @@ class Contender:
             if row in failed:
                 continue
             try:
-                one = self.learner.process(
-                    batch.slice(row, row + 1), np.array([0 if step >= 0 else -1], np.int64), proba=proba and step >= 0
-                )
+                now = np.array([0 if step >= 0 else -1], np.int64)
+                one = process_passing(self.learner, batch.slice(row, row + 1), now, proba=proba and step >= 0)
             except Exception as error:
                 if self._plan.errors.process == "stop":
                     raise

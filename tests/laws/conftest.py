@@ -33,6 +33,11 @@ EXTRA = [
     "oza_boost_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5",
     "leveraging_bagging_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,adwin_delta=0.5",
     "streaming_random_patches_classifier:n_models=3,grace_period=5,delta=0.5,tau=0.5,drift_delta=0.3,warning_delta=0.5",
+    "rls_regressor:forgetting=0.9",
+    "ridge_regressor:forgetting=0.9,every=5",
+    "ei_reservoir_regressor:n_units=12,warm_up=5,washout=1,adapt_steps=7,forgetting=0.9,adaptation=online",
+    "ei_reservoir_regressor:reservoir=tanh,n_units=12,warm_up=5,washout=0,readout=nlms,feedback=output",
+    "ei_reservoir_classifier:n_units=12,warm_up=5,washout=1,adapt_steps=7,forgetting=0.9",
     "hoeffding_adaptive_tree_regressor:grace_period=5,delta=0.5,tau=0.5,drift_window_threshold=5,drift_delta=0.5",
 ]
 

@@ -108,3 +108,38 @@ def moved(start: float, step: float, steps: int) -> float:
 def share_after(n: int, position: int, width: int) -> float:
     """The probability that row ``n``, counted from 1, comes from the new concept."""
     return 1 / (1 + math.exp(-4 * (n - position) / width))
+
+
+def narma(order: int, u: Sequence[float]) -> list[float]:
+    """The outputs y(1) … y(n) of the textbook's system for the inputs u(0) … u(n-1), all zero before."""
+    a, b, c, d = {10: (0.3, 0.05, 1.5, 0.1), 20: (0.3, 0.05, 1.5, 0.01), 30: (0.2, 0.04, 1.5, 0.001)}[order]
+    y = [0.0] * order
+    for t, now in enumerate(u):
+        before = u[t - order + 1] if t >= order - 1 else 0.0
+        following = a * y[-1] + b * y[-1] * sum(reversed(y[-order:])) + c * before * now + d
+        y.append(math.tanh(following) if order == 20 else following)
+    return y[order:]
+
+
+def mackey_glass(tau: int, past: float, n: int, step: float = 0.1) -> list[float]:
+    """The values at times 1, 2, … n after a constant past, by Runge and Kutta's method."""
+
+    def slope(x: float, delayed: float) -> float:
+        return 0.2 * delayed / (1 + delayed**10) - 0.1 * x
+
+    per_unit = round(1 / step)
+    x = [past] * (tau * per_unit + 1)
+    for _ in range(n * per_unit):
+        begin, end = x[-1 - tau * per_unit], x[-tau * per_unit]
+        middle = (begin + end) / 2
+        k1 = slope(x[-1], begin)
+        k2 = slope(x[-1] + step * k1 / 2, middle)
+        k3 = slope(x[-1] + step * k2 / 2, middle)
+        k4 = slope(x[-1] + step * k3, end)
+        x.append(x[-1] + step * (k1 + 2 * k2 + 2 * k3 + k4) / 6)
+    return x[tau * per_unit + 1 :][per_unit - 1 :: per_unit]
+
+
+def lorenz_slope(point: Sequence[float], rho: float) -> list[float]:
+    x, y, z = point
+    return [10 * (y - x), x * (rho - z) - y, x * y - 8 / 3 * z]
