@@ -189,6 +189,25 @@ def by_address(example: Callable[[], Any]) -> Any:
     return _intrinsic(at)
 
 
+def _reinterpreted(source: Any, result: Any) -> Any:
+    def as_it_is(context: Any, value: Any) -> Any:
+        if value != source:
+            return None
+
+        def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], target.get_value_type(result))
+
+        return result(source), generate
+
+    return _intrinsic(as_it_is)
+
+
+bits_of = cast(Callable[[float], int], _reinterpreted(types.float64, types.int64))
+"""In kernels: the bits of a float64, as an int64."""
+from_bits = cast(Callable[[int], float], _reinterpreted(types.int64, types.float64))
+"""In kernels: the float64 that has these bits."""
+
+
 def _without_owner(context: Any, builder: Any, array: Any, value: Any) -> Any:
     view = context.make_array(array)(context, builder, value)
     view.meminfo = view.meminfo.type(None)
