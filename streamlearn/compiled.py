@@ -42,6 +42,12 @@ def undivided(function: F) -> F:
     return cast(F, numba.njit(cache=True, error_model="numpy")(function))
 
 
+def approximate(function: F) -> F:
+    """As `kernel`, for results with known errors: sums in whatever order is fast, products fused with sums."""
+    loose = {"reassoc", "contract", "nsz"}
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=loose)(function))
+
+
 def entry_of(function: Callable[..., Any], *arguments: str) -> Callable[..., Any]:
     """The compiled code of a kernel for arguments of these types, such as ``"intp"``; compiled now if it has to be.
 

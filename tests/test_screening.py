@@ -86,7 +86,7 @@ def test_numeric_merits(n_classes: int, min_fraction: float) -> None:
 @pytest.mark.parametrize("n_values", [0, 1, 2, 3, 30])
 @pytest.mark.parametrize("binary_only", [False, True])
 def test_nominal_merits(n_classes: int, n_values: int, binary_only: bool) -> None:
-    rng, known, lanes = np.random.default_rng(n_values), 0, np.empty((3, n_classes))
+    rng, known, lanes = np.random.default_rng(n_values), 0, np.empty(n_classes)
     for _ in range(200):
         table = rng.poisson(rng.exponential(9, (n_values, n_classes))) * (1.0 if rng.random() < 0.5 else 0.37)
         totals, slots = table.sum(0)[:, None], np.full((n_classes, 1), n_values, np.int32)
@@ -100,7 +100,7 @@ def test_nominal_merits(n_classes: int, n_values: int, binary_only: bool) -> Non
 
 def test_it_does_not_guess_where_a_branch_has_just_the_least_share() -> None:
     table = np.array([[1.0, 0.0], [50.0, 49.0]])
-    totals, lanes = table.sum(0)[:, None], np.empty((3, 2))
+    totals, lanes = table.sum(0)[:, None], np.empty(2)
     assert rough_nominal_merit(table, totals, 0, False, 1.0, 0.01, lanes) == (True, UNSURE)
     assert rough_nominal_merit(table, totals, 0, False, 1.0, 0.02, lanes) == (True, -np.inf)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from streamlearn.compiled import bits_of, from_bits, inlined, kernel
+from streamlearn.compiled import approximate, bits_of, from_bits, kernel
 
 from .arrays import BINARY_ONLY, CRITERION, GINI, HIGH, LOW, MEAN, MIN_FRACTION, PREPRUNE, SQUARES, WEIGHT
 from .observers import N_POINTS, deviation, fields_of, impurity, n_values
@@ -35,7 +35,7 @@ LANES = 16
 """Room for `N_POINTS` thresholds in whole vectors, since what is left over is computed one by one."""
 
 
-@inlined
+@approximate
 def rough_log2(x: float) -> float:
     """Logarithm to base 2 of a positive number, wrong by less than 3e-6; something finite for 0."""
     bits = bits_of(x)
@@ -49,7 +49,7 @@ def rough_log2(x: float) -> float:
     return ((bits >> 52) - 1023) + (q * m - 3.0291515388993817)
 
 
-@inlined
+@approximate
 def rough_ndtr(z: float) -> float:
     """Probability that a standard normal variable is below ``z``, wrong by less than 2e-7.
 
@@ -96,7 +96,7 @@ def will_not_split(tree: Any, leaf: int, bound: float) -> bool:
         else:
             start, values = tree.first[~tree.place[nominal_fields[i]]], n_values(tree.slots[b], i, length)
             table, binary_only = tree.tables[b, start : start + values], options[BINARY_ONLY] != 0.0
-            found, merit = rough_nominal_merit(table, tree.totals[b], i, binary_only, before, min_fraction, lanes)
+            found, merit = rough_nominal_merit(table, tree.totals[b], i, binary_only, before, min_fraction, lanes[0])
         if merit == UNSURE:
             return False
         n += found
@@ -107,7 +107,7 @@ def will_not_split(tree: Any, leaf: int, bound: float) -> bool:
     return best == -np.inf or best - second < bound - 2.0 * ERROR
 
 
-@kernel
+@approximate
 def rough_numeric_merit(
     gaussians: np.ndarray, j: int, length: int, before: float, min_fraction: float, lanes: np.ndarray
 ) -> tuple[bool, float]:
@@ -158,7 +158,7 @@ def rough_numeric_merit(
     return found, best if nearest > EDGE else UNSURE
 
 
-@kernel
+@approximate
 def rough_nominal_merit(
     table: np.ndarray,
     totals: np.ndarray,
@@ -170,33 +170,27 @@ def rough_nominal_merit(
 ) -> tuple[bool, float]:
     """Whether a nominal field offers a split, and about what `observers.best_nominal_split` finds, or `UNSURE`.
 
-    ``lanes``, float64 [3, C or more], is space for classes: all for which there is room, in whole vectors.
+    ``lanes``, float64 [C or more], is space for classes: all for which there is room, since that makes whole vectors.
     """
-    C = table.shape[1]
-    everything = 0.0
-    for c in range(C):
-        everything += totals[c, i]
     if len(table) == 0:
         return False, -np.inf
+    everything = 0.0
+    for c in range(table.shape[1]):
+        everything += totals[c, i]
     if not 1.0 / WIDE < everything < WIDE:
         return True, UNSURE
     per_weight = 1.0 / everything
-    every, inside, outside = lanes[0, :C], lanes[1, :C], lanes[2, :C]
-    for c in range(C):
+    every = lanes[: table.shape[1]]
+    for c in range(len(every)):
         every[c] = totals[c, i] * per_weight
     binary = binary_only or len(table) != 2  # of two categories, one branch each is the same
     best, multiway, n_large = -np.inf, before, 0
     for v in range(len(table)):
-        for c in range(C):
+        w, gain = 0.0, 0.0
+        for c in range(len(every)):
             p = table[v, c] * per_weight
-            rest = max(0.0, every[c] - p)
-            inside[c] = p * rough_log2(p)
-            outside[c] = rest * rough_log2(rest)
-        w, gain, counter = 0.0, 0.0, before
-        for c in range(C):
-            w += table[v, c] * per_weight
-            gain += inside[c]
-            counter += outside[c]
+            w += p
+            gain += p * rough_log2(p)
         rest = max(0.0, 1.0 - w)
         if abs(min(w, rest) - min_fraction) < EDGE:
             return True, UNSURE
@@ -204,7 +198,11 @@ def rough_nominal_merit(
         multiway += gain
         n_large += w > min_fraction
         if binary and w > min_fraction and rest > min_fraction:
-            best = max(best, counter + gain - rest * rough_log2(rest))
+            gain += before
+            for c in range(len(every)):
+                p = max(0.0, every[c] - table[v, c] * per_weight)
+                gain += p * rough_log2(p)
+            best = max(best, gain - rest * rough_log2(rest))
     if n_large >= 2 and not binary_only:
         best = max(best, multiway)
     return True, best
