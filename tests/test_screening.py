@@ -82,6 +82,19 @@ def test_numeric_merits(n_classes: int, min_fraction: float) -> None:
     assert known > 300
 
 
+def test_a_threshold_may_fall_on_the_end_of_a_class() -> None:
+    gaussians, branches, lanes, known = np.zeros((2, 6, 1)), np.empty((2, 2)), np.empty((3, LANES)), 0
+    gaussians[:, WEIGHT], gaussians[:, SQUARES] = 30.0, 40.0
+    for low, high in ((0.1 * a, 0.1 * b) for a in range(-5, 5) for b in range(a + 1, 30)):
+        for k in range(10):
+            end = (high - low) / 11.0 * (k + 1) + low
+            gaussians[0, LOW], gaussians[0, HIGH], gaussians[0, MEAN] = low, end, end - 0.2
+            gaussians[1, LOW], gaussians[1, HIGH], gaussians[1, MEAN] = low, high, high
+            exact = best_numeric_split(gaussians, 0, 2, 1.0, INFO_GAIN, 0.01, branches)
+            known += agree(exact[:2], rough_numeric_merit(gaussians, 0, 2, 1.0, 0.01, lanes))
+    assert known > 1000
+
+
 @pytest.mark.parametrize("n_classes", [2, 16])
 @pytest.mark.parametrize("n_values", [0, 1, 2, 3, 30])
 @pytest.mark.parametrize("binary_only", [False, True])

@@ -20,7 +20,7 @@ import numpy as np
 from streamlearn.compiled import approximate, bits_of, from_bits, kernel
 
 from .arrays import BINARY_ONLY, CRITERION, GINI, HIGH, LOW, MEAN, MIN_FRACTION, PREPRUNE, SQUARES, WEIGHT
-from .observers import N_POINTS, deviation, fields_of, impurity, n_values
+from .observers import N_POINTS, deviation, fields_of, impurity, n_values, threshold_at
 
 ERROR = 1e-4
 """More than any merit is wrong by."""
@@ -125,7 +125,7 @@ def rough_numeric_merit(
     if not (low > -WIDE and high < WIDE and 1.0 / WIDE < everything < WIDE):
         return True, UNSURE
     for k in range(len(points)):
-        points[k] = (high - low) / (N_POINTS + 1.0) * (k + 1) + low
+        points[k] = threshold_at(low, high, k)  # exactly these: a class may end at one
         left[k], merits[k] = 0.0, before
     for c in range(length):
         n = gaussians[c, WEIGHT, j]
