@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from streamlearn.random import below, generator, next_bits, normal, poisson, uniform
+from streamlearn.compiled import kernel
+from streamlearn.random import below, generator, next_bits, normal, poisson, poisson_by, poisson_sums, uniform
 
 MASK = (1 << 64) - 1
 
@@ -61,3 +62,15 @@ def test_the_state_continues_where_it_was() -> None:
     uniform(state)
     copy = state.copy()
     assert [uniform(state) for _ in range(5)] == [uniform(copy) for _ in range(5)]
+
+
+def test_poisson_numbers_do_not_depend_on_how_they_are_drawn() -> None:
+    @kernel
+    def both(first: np.ndarray, second: np.ndarray, mean: float, n: int) -> int:
+        sums, differ = poisson_sums(mean), 0
+        for _ in range(n):
+            differ += poisson(first, mean) != poisson_by(second, mean, sums)
+        return differ
+
+    for mean in (0.1, 1.0, 6.0, 14.0, 40.0):
+        assert both(generator(3), generator(3), mean, 20_000) == 0

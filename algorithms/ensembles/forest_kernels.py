@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from streamlearn.compiled import borrowed, kernel
-from streamlearn.random import poisson
+from streamlearn.random import poisson_by, poisson_sums
 
 from ..drift.adwin_kernels import adwin_rise
 from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC
@@ -83,19 +83,24 @@ def learn_chunk(s: Any, work: Any, start: int, stop: int, low: int, high: int) -
         s.seen[:n_seen],
         s.n_draws[n_seen],
     )
+    sums = poisson_sums(s.options[MEAN])
     waiting = 0
     for i in range(low, high):
-        s.places[i] = learn_member(s, i, work, start, stop, space)
+        s.places[i] = learn_member(s, i, work, start, stop, space, sums)
         waiting += s.places[i] < stop
     return waiting
 
 
 @kernel
-def learn_member(s: Any, i: int, work: Any, start: int, stop: int, space: Space) -> int:
-    """Take one member from its place to ``stop``; the operation where it stopped, for lack of room if it is earlier."""
+def learn_member(s: Any, i: int, work: Any, start: int, stop: int, space: Space, sums: np.ndarray) -> int:
+    """Take one member from its place to ``stop``; the operation where it stopped, for lack of room if it is earlier.
+
+    ``sums`` are those of the Poisson distribution.
+    """
     slots, hits, addresses = borrowed(s.slots[i]), borrowed(s.hits[i]), borrowed(s.addresses)
     rng, votes, options = borrowed(s.rng[i]), borrowed(s.votes[i]), borrowed(s.options)
     X, targets, weights, schedule = borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
+    sums = borrowed(sums)
     tree = tree_at(addresses[slots[ACTIVE]])
     m = open_member(tree, space)
     C, adaptive = m.counts.shape[1], m.options[LEAF_MODE] == ADAPTIVE
@@ -121,7 +126,7 @@ def learn_member(s: Any, i: int, work: Any, start: int, stop: int, space: Space)
                 return step
             if slots[BACKGROUND] >= 0 and shortage_at(addresses[slots[BACKGROUND]]) != ENOUGH:
                 return step
-            k = poisson(rng, options[MEAN]) if options[MEAN] > 0.0 else 1
+            k = poisson_by(rng, options[MEAN], sums) if options[MEAN] > 0.0 else 1
             if k == 0 and not counting:
                 continue
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streamlearn.compiled import borrowed, inlined, kernel, struct
-from streamlearn.random import below, poisson, uniform
+from streamlearn.random import below, poisson, poisson_by, poisson_sums, uniform
 
 from ..drift.adwin_kernels import CLOCK, TICK, adwin_estimate, adwin_rise
 from ..trees.arrays import ADAPTIVE, ENOUGH, LEAF, LEAF_MODE, NUMERIC
@@ -97,11 +97,12 @@ def learn_chunk(s: Any, work: Any, start: int, stop: int) -> int:
     """Take all members through operations ``start … stop-1``, from border to border; how many wait for room."""
     tree = tree_at(s.addresses[0])
     space = new_space(len(tree.numeric_fields), len(tree.nominal_fields), tree.counts.shape[1])
+    sums = poisson_sums(s.options[W])
     border = s.border
     while True:
         waiting = 0
         for i in range(len(s.addresses)):
-            s.places[i] = learn_member(s.addresses[i], s, i, work, start, border[BORDER], space)
+            s.places[i] = learn_member(s.addresses[i], s, i, work, start, border[BORDER], space, sums)
             waiting += s.places[i] < border[BORDER]
         if waiting > 0:
             return waiting
@@ -145,13 +146,17 @@ def renew_worst(s: Any) -> None:
 
 
 @kernel
-def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int, space: Space) -> int:
-    """Take one member from its place to ``stop``; the operation where it stopped, for lack of room if it is earlier."""
+def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int, space: Space, sums: np.ndarray) -> int:
+    """Take one member from its place to ``stop``; the operation where it stopped, for lack of room if it is earlier.
+
+    ``sums`` are those of the Poisson distribution with mean `W`.
+    """
     tree = tree_at(address)
     m = open_member(tree, space)
     rng, votes, window = borrowed(s.rng[i]), borrowed(s.votes[i]), borrowed(s.windows[i])
     X, targets, weights, schedule = borrowed(work.X), borrowed(work.y), borrowed(work.weight), borrowed(work.schedule)
     method, mean, delta = s.options[METHOD], s.options[W], s.options[ADWIN_DELTA]
+    sums = borrowed(sums)
     C, adaptive = m.counts.shape[1], m.options[LEAF_MODE] == ADAPTIVE
 
     # What is known of the current row, so that learning it can use what predicting it found out.
@@ -183,7 +188,7 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
             wrong = y != (bayes if by_bayes else max(0, majority(m.counts, leaf, m.nodes[leaf].length)))
             if learned:
                 break
-            k = times(method, mean, rng, window, wrong)
+            k = times(method, mean, sums, rng, window, wrong)
             if k == 0 or not k * w < np.inf:
                 break
             learner = learn_row(tree, m, rng, X, row, leaf, slot, bayes, y, k * w)
@@ -196,10 +201,10 @@ def learn_member(address: int, s: Any, i: int, work: Any, start: int, stop: int,
 
 
 @inlined
-def times(method: float, mean: float, rng: np.ndarray, window: np.ndarray, wrong: bool) -> int:
+def times(method: float, mean: float, sums: np.ndarray, rng: np.ndarray, window: np.ndarray, wrong: bool) -> int:
     """How often a member learns a row, which it gets right or wrong."""
     if method == BAG:
-        return poisson(rng, mean)
+        return poisson_by(rng, mean, sums)
     if method == ME:
         error = adwin_estimate(window)
         rate = error / (1.0 - error) if error < 1.0 else np.inf

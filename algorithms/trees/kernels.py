@@ -80,6 +80,7 @@ from .observers import (
     observer_of,
     weight_of,
 )
+from .screening import will_not_split
 from .votes import HOPELESS, UNDECIDED, cache_constant, load_row, log_votes, plain_votes
 
 NO_SLOT = -1
@@ -609,12 +610,13 @@ def attempt_split(tree: Any, leaf: int, weight: float) -> None:
     options, node = tree.options, tree.nodes[leaf]
     tree.numbers[ATTEMPTS] += 1
     preprune = options[PREPRUNE] != 0.0
+    bound = hoeffding_bound(options, node.length, weight)
+    if bound >= options[TAU] and will_not_split(tree, leaf, bound):
+        return
     branches = np.empty((2, tree.counts.shape[1]))
     n, best, second, feature, kind, threshold = choose_split(tree, leaf, branches)
-    if n + preprune > 1:
-        bound = hoeffding_bound(options, node.length, weight)
-        if not (best - second > bound or bound < options[TAU]):
-            return
+    if n + preprune > 1 and not (best - second > bound or bound < options[TAU]):
+        return
     if best > -np.inf:
         if split_leaf(tree, leaf, feature, kind, threshold, best, branches):
             free_block(tree, leaf)

@@ -240,6 +240,12 @@ def numeric_branches(gaussians: np.ndarray, j: int, length: int, t: float, branc
     return n_left, n_right
 
 
+@inlined
+def threshold_at(low: float, high: float, k: int) -> float:
+    """The ``k``-th of the candidate thresholds between two values."""
+    return (high - low) / (N_POINTS + 1.0) * (k + 1) + low
+
+
 @kernel
 def best_numeric_split(
     gaussians: np.ndarray,
@@ -264,7 +270,7 @@ def best_numeric_split(
     if not low < high:
         return found, best, threshold
     for k in range(N_POINTS):
-        t = (high - low) / (N_POINTS + 1.0) * (k + 1) + low
+        t = threshold_at(low, high, k)
         if low < t < high:
             numeric_branches(gaussians, j, length, t, branches)
             merit = merit_of(before, branches, length, criterion, min_fraction)

@@ -206,12 +206,12 @@ def add_nominal_votes(
     start = 0
     while start < len(rows):
         stop = min(len(rows), start + at_once)
-        for c in range(length):
+        for c in range(len(products)):  # all for which there is room: whole vectors
             products[c] = 1.0
         for i in range(start, stop):
             row = rows[i]
             if row >= 0:
-                for c in range(length):
+                for c in range(len(products)):
                     products[c] *= tables[b, row, c] + 1.0
         for c in range(length):
             votes[c] += math.log(products[c])
