@@ -16,7 +16,7 @@ from streamlearn.random import normal
 
 from .readout_kernels import ROWS, ReadoutArrays, learn, open_features, outputs
 from .recurrent_kernels import STEPS as NET_STEPS
-from .recurrent_kernels import Recurrent, adapt, commit, design, fire
+from .recurrent_kernels import RecurrentArrays, adapt, commit, design, fire
 
 WASHOUT, READS_INPUTS, FEEDBACK, NOISE, ADAPTS, ADAPT_STEPS, ADAPT_RATE, COOLED, MOST_DESIGNED = range(9)
 """Places in ``options``."""
@@ -190,8 +190,8 @@ def make_reservoir_learner(a: ReservoirLearnerArrays) -> Any:
 
 @kernel
 def network(s: Any, rate: np.ndarray, held: np.ndarray) -> Any:
-    """The reservoir, with a state of its own."""
-    return Recurrent(
+    """The reservoir, with a state of its own: as a tuple, since a struct made in a kernel would never be freed."""
+    return RecurrentArrays(
         s.net_options,
         s.start,
         s.inhibitory,
