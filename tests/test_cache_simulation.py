@@ -54,20 +54,20 @@ def oracle_general(keys: list[int]) -> bytes:
     return records.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("a.csv", b"time,key\n" + b"".join(b"%d,%d\n" % pair for pair in enumerate(KEYS))),
-        ("a.txt", b"".join(b"%d\n" % key for key in KEYS)),
-        ("a.txt.gz", gzip.compress(b"\r\n".join(b"%d" % key for key in KEYS))),
-        ("a.oracleGeneral", oracle_general(KEYS)),
-        ("a.oracleGeneral.gz", gzip.compress(oracle_general(KEYS))),
-        ("a.u32", np.array(KEYS, "<u4").tobytes()),
-        ("a.u64", np.array(KEYS, "<u8").tobytes()),
-    ],
-)
-def test_formats(tmp_path: Path, name: str, data: bytes) -> None:
-    (tmp_path / name).write_bytes(data)
+FORMATS = {
+    "a.csv": b"time,key\n" + b"".join(b"%d,%d\n" % pair for pair in enumerate(KEYS)),
+    "a.txt": b"".join(b"%d\n" % key for key in KEYS),
+    "a.txt.gz": gzip.compress(b"\r\n".join(b"%d" % key for key in KEYS)),
+    "a.oracleGeneral": oracle_general(KEYS),
+    "a.oracleGeneral.gz": gzip.compress(oracle_general(KEYS)),
+    "a.u32": np.array(KEYS, "<u4").tobytes(),
+    "a.u64": np.array(KEYS, "<u8").tobytes(),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(FORMATS[name])
     trace = open_trace(tmp_path / name)
     assert (trace.name, [part.tolist() for part in trace.parts]) == ("a", [CODES])
     assert (trace.requests, trace.keys) == (6, 3)
