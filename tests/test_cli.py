@@ -108,7 +108,6 @@ def test_a_yaml_file_and_options_over_it(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["evaluate"], 2, "--stream NAME_OR_PATH"),
-        (["evaluate", "-s", "electricity"], 2, "--learner NAME"),
         (["evaluate", "-s", "electricity", "-l", "naive_byes"], 2, "did you mean naive_bayes"),
         (["evaluate", "-s", "electricity", "-l", "hoeffding_tree_classifier:grce=3"], 2, "grace_period"),
         (["evaluate", "-s", "electricity", "-l", "naive_bayes", "-m", "acc"], 2, "accuracy"),
