@@ -20,18 +20,22 @@ from numba.experimental import structref
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXACT = False
+"""Said outright: a function that says nothing takes over `fastmath` from the caller that has it compiled first, for all
+callers, so that results would depend on the order of compilation."""
+
 
 def kernel(function: F) -> F:
     """Compile ``function`` with Numba on first use, keep the result on disk, release the GIL while it runs.
 
     Division by zero follows IEEE 754, as in NumPy, instead of raising: a kernel must not leave half-written state.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=EXACT)(function))
 
 
 def inlined(function: F) -> F:
     """Compile a small function that is always inlined by LLVM into its callers."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, fastmath=EXACT)(function))
 
 
 def undivided(function: F) -> F:
@@ -39,7 +43,7 @@ def undivided(function: F) -> F:
 
     For kernels that take microseconds.
     """
-    return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+    return cast(F, numba.njit(cache=True, error_model="numpy", fastmath=EXACT)(function))
 
 
 def approximate(function: F) -> F:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from streamlearn.compiled import address_of, by_address, kernel, struct
+from streamlearn.compiled import address_of, approximate, by_address, inlined, kernel, struct
 
 
 class PairArrays(NamedTuple):
@@ -58,3 +58,28 @@ def test_a_struct_keeps_its_arrays_for_as_long_as_it_lives() -> None:
     del pair, pairs
     held = sys.getrefcount(arrays.left)
     assert held == before
+
+
+@inlined
+def fused(x: float, y: float) -> float:
+    """What is 0 if the product is rounded, and is not if it is fused with the sum."""
+    return x * x - y
+
+
+@approximate
+def loosely(x: float, y: float) -> float:
+    """The same, where fusing is allowed."""
+    return fused(x, y)
+
+
+@kernel
+def exactly(x: float, y: float) -> float:
+    """The same, where it is not."""
+    return fused(x, y)
+
+
+def test_a_function_that_loose_kernels_share_is_exact_for_others() -> None:
+    x = 1.0 + 2.0**-27
+    y = 1.0 + 2.0**-26
+    loosely(x, y)  # compiled first: what it allows must not become the shared function's own
+    assert exactly(x, y) == 0.0
