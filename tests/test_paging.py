@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streamlearn.algorithms.paging import eta, next_arrivals, opt, phase_bits, pleco, popu
+from streamlearn.algorithms.paging import arrival_bits, eta, next_arrivals, opt, phase_bits, pleco, popu
 
 import streamlearn as sl
 from streamlearn import container, registry
@@ -381,3 +381,15 @@ def test_a_call_for_each_request_is_a_call_for_all() -> None:
     hits = [one.access(page).hit for page in pages]
     for start, stop in itertools.pairwise([0, 1, 50, 300]):
         assert many.access_many(pages[start:stop]).hits.tolist() == hits[start:stop]
+
+
+def test_bits_of_predicted_arrivals_mark_the_longest_gaps() -> None:
+    pages = np.random.default_rng(3).zipf(1.3, 3000) % 200
+    bits = arrival_bits(popu(pages), 0.3)
+    gaps = popu(pages) - np.arange(len(pages))
+    assert gaps[bits == 1].min() > gaps[bits == 0].max()
+    assert abs(bits.mean() - 0.3) < 0.02
+    assert arrival_bits(popu(pages), 0.0).sum() == 0
+    assert arrival_bits(popu(pages), 1.0).all()
+    with pytest.raises(sl.InputError, match="NaN"):
+        arrival_bits([1.0, np.nan], 0.5)

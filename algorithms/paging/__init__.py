@@ -12,7 +12,7 @@ from .learned_bit import LearnedBit
 from .lfu import LFU
 from .marking import BitRand, FlushRand, Mark0, MarkAndPredict, Marker
 from .next_arrival import BlindOracle, LMarker, LNonMarker, PredictiveMarker
-from .occurrence import pleco, popu
+from .occurrence import arrival_bits, pleco, popu
 from .one_bit_cache_learner import OneBitCacheLearner
 from .online_min import OnlineMin
 from .optimal import eta, next_arrivals, opt, phase_bits
@@ -52,6 +52,7 @@ __all__ = [
     "TrustAndDoubt",
     "WTinyLFU",
     "WeightedCombiner",
+    "arrival_bits",
     "eta",
     "hindsight_bits",
     "next_arrivals",

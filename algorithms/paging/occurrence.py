@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from streamlearn.errors import InputError
 from streamlearn.parameters import check_range
 
 from .occurrence_kernels import popularity, weighted_occurrences
@@ -76,3 +77,44 @@ def popu(pages: Any) -> np.ndarray:
     [1.0, 3.0, 3.5, 4.333333333333333]
     """
     return popularity(*numbered(pages))
+
+
+def arrival_bits(predicted: Any, share: float) -> np.ndarray:
+    """Turn predicted arrivals into discard bits: 1 for the pages that are expected the latest.
+
+    A page may leave if its predicted gap is among the ``share`` of the longest. The optimal policy's own share of ones,
+    ``opt(pages, capacity).discard_bits.mean()``, is the natural one to ask for; it is known only in hindsight.
+
+    Parameters
+    ----------
+    predicted : array-like of numbers [n]
+        The number of the request at which each page is expected next, such as `pleco` and `popu` give it.
+    share
+        Of ones among the bits, 0 … 1; more where gaps are equal.
+
+    Returns
+    -------
+    uint8 [n]
+
+    Raises
+    ------
+    InputError
+        If a prediction is not a number.
+    OptionError
+        If ``share`` is out of range.
+
+    Examples
+    --------
+    >>> from streamlearn.algorithms.paging import arrival_bits, popu
+    >>> arrival_bits(popu([1, 1, 2, 1, 1, 3, 1, 1]), 0.25).tolist()
+    [0, 0, 1, 0, 0, 1, 0, 0]
+    """
+    check_range("share", share, 0.0, 1.0)
+    arrivals = np.asarray(predicted, np.float64)
+    if arrivals.ndim != 1 or np.isnan(arrivals).any():
+        raise InputError("predicted must be a row of numbers, none of them NaN")
+    if len(arrivals) == 0 or share == 0.0:
+        return np.zeros(len(arrivals), np.uint8)
+    gaps = arrivals - np.arange(len(arrivals))
+    place = min(len(gaps) - 1, len(gaps) - round(share * len(gaps)))
+    return (gaps >= np.partition(gaps, place)[place]).astype(np.uint8)
