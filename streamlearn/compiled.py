@@ -38,6 +38,15 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, fastmath=EXACT)(function))
 
 
+def inlined_with(function: F) -> F:
+    """As `inlined`, for a function that takes another one as an argument: only what calls it is kept on disk.
+
+    Numba knows such a call by the function that is passed, of which a file can only hold a copy; copies vanish when
+    many of them were read, and with them whatever is looked for in the same file.
+    """
+    return cast(F, numba.njit(nogil=True, error_model="numpy", forceinline=True, fastmath=EXACT)(function))
+
+
 def undivided(function: F) -> F:
     """As `kernel`, but the GIL is kept, so that a call is one step to other threads, without any lock (0.1 µs a call).
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .compiled import address_of, borrowed, by_address, inlined, kernel, struct
+from .compiled import address_of, borrowed, by_address, inlined_with, kernel, struct
 
 IN_CONTROL, WARNING, DRIFT = 0, 1, 2
 """The levels that a detector reports."""
@@ -103,7 +103,7 @@ signal_at = by_address(example_signal)
 """In kernels: the signal at an address."""
 
 
-@inlined
+@inlined_with
 def watch(step: Callable[..., int], monitor: int, signal: int) -> int:
     """Show each value of a signal to a detector, by the addresses of both; the level after the last one, or `REFUSED`.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamlearn.caching.arrays import HASHED, HIT, NONE, arrays_at, requests_at
 from streamlearn.caching.table import find
-from streamlearn.compiled import address_of, borrowed, by_address, inlined, kernel, struct
+from streamlearn.compiled import address_of, borrowed, by_address, inlined, inlined_with, kernel, struct
 
 from .bit_predictor_kernels import predict_rows
 from .bit_queues_kernels import step_bit_s3_fifo, step_bit_sieve
@@ -72,7 +72,7 @@ experts_at = by_address(_example)
 """In kernels: the experts at an address."""
 
 
-@inlined
+@inlined_with
 def consult(step: Any, x: ExpertArrays, expert: int, pages: np.ndarray, start: int, stop: int) -> None:
     """Show a chunk of requests to an expert, and note what it does."""
     a, threshold = arrays_at(x.addresses[1 + expert]), x.thresholds[expert]

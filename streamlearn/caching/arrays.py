@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..compiled import address_of, borrowed, by_address, inlined, kernel, struct
+from ..compiled import address_of, borrowed, by_address, inlined, inlined_with, kernel, struct
 
 HIT, NONE = -2, -1
 """What a step answers besides the page it evicted: a hit, or a fault for which there was a free place."""
@@ -141,7 +141,7 @@ def arrays_at(cache: int) -> CacheArrays:
     )
 
 
-@inlined
+@inlined_with
 def serve(step: Callable[..., int], cache: int, requests: int) -> int:
     """Show requests to a policy in order, by the addresses of both; what it answered to the last one.
 
