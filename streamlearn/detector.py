@@ -31,6 +31,7 @@ from .detector_kernels import (
 from .errors import InputError, StateError
 from .parameters import call_of, parameters_of
 from .random import generator
+from .saved_arrays import check_arrays
 
 __all__ = ["DRIFT", "IN_CONTROL", "WARNING", "Detector", "ValueDetector"]
 
@@ -165,15 +166,10 @@ class Detector(river.base.DriftDetector):
     def _unpack(self, saved: Any) -> Any:
         """The named tuple of arrays out of a state, copied, with the parameters that belong to it."""
         layout = self._layout(self._width_of(saved))
-        kept = [name for name in layout if name != "options"]
-        if not isinstance(saved, Mapping) or set(saved) != set(kept):
-            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(kept)}")
+        kept = {name: layout[name] for name in layout if name != "options"}
+        check_arrays(type(self).__name__, saved, kept)
         for name in kept:
-            dtype, shape = layout[name]
-            array = saved[name]
-            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-                raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {shape}")
-            if array.dtype == np.float64 and np.isnan(array).any():
+            if saved[name].dtype == np.float64 and np.isnan(saved[name]).any():
                 raise StateError(f"array {name!r} holds NaN")
         arrays = {name: np.array(saved[name], order="C") for name in kept}
         return self._arrays_type(options=np.array(self._options(), np.float64), **arrays)

@@ -12,10 +12,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
-from streamlearn.compiled import inlined, kernel, struct
+from streamlearn.compiled import approximate, inlined, kernel, struct
 
 LIMIT = 1e100  # numbers beyond it count as missing: their squares would overflow
 TINY = 1e-130  # squares of differences between numbers that are 0 or not below it don't underflow
@@ -236,7 +235,7 @@ def multiply_nominal(s: Any, X: np.ndarray, i: int, likelihood: np.ndarray) -> N
                 likelihood[c] *= share[m, c]
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@approximate
 def squared_distance(values: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> float:
     """Sum of squared distances from a class's means, each by its precision, in any order: `MARGIN` covers rounding."""
     result = 0.0

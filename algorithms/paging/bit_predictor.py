@@ -14,6 +14,7 @@ from streamlearn.caching.table import fill, hashed_size
 from streamlearn.errors import OptionError, StateError
 from streamlearn.learner import Learner
 from streamlearn.parameters import call_of, check_range, parameters_of
+from streamlearn.saved_arrays import check_arrays
 
 from . import bit_predictor_kernels as kernels
 from .bit_predictor_kernels import PredictorArrays, make_predictor, predictor_address
@@ -281,13 +282,9 @@ class OnlineBitPredictor:
 
     def _unpack(self, saved: Any) -> PredictorArrays:
         layout = self._layout()
-        if not isinstance(saved, Mapping) or set(saved) != set(layout):
-            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(layout)}")
-        for name, (dtype, shape) in layout.items():
-            array = saved[name]
-            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-                raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {shape}")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
+        check_arrays(type(self).__name__, saved, layout)
+        for name in layout:
+            if saved[name].dtype.kind == "f" and not np.isfinite(saved[name]).all():
                 raise StateError(f"array {name!r} holds NaN or infinity")
         arrays = self._whole({name: np.array(saved[name], order="C") for name in layout})
         self._check(arrays)

@@ -16,6 +16,7 @@ from ..compiled import entry_of
 from ..errors import InputError, StateError
 from ..parameters import call_of, check_choice, check_range, parameters_of
 from ..random import generator
+from ..saved_arrays import check_arrays
 from .arrays import (
     HIT,
     NONE,
@@ -340,12 +341,7 @@ class CachePolicy(ABC):
             "numbers": (np.int64, (layout.numbers,)),
             "random": (np.uint64, (4 if hasattr(self, "seed") else 0,)),
         }
-        if not isinstance(saved, Mapping) or set(saved) != set(expected):
-            raise StateError(f"{type(self).__name__}: expected the arrays {', '.join(expected)}")
-        for name, (dtype, shape) in expected.items():
-            array = saved[name]
-            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
-                raise StateError(f"array {name!r}: expected {np.dtype(dtype)} {shape}")
+        check_arrays(type(self).__name__, saved, expected)
         greatest, least = int(saved["pages"].max()), int(saved["pages"].min())
         if least < NONE or (self.table == "dense" and greatest > LARGEST_DENSE):
             raise StateError(f"array 'pages': pages must be from 0 to {LARGEST_DENSE}, or table='hash'")
